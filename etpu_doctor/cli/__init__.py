@@ -1,0 +1,79 @@
+"""The command line: a table of commands, each in a module of its own that is imported only when it is chosen."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Protocol
+
+from etpu_doctor import __version__
+from etpu_doctor.cli import exit_codes
+from etpu_doctor.cli.errors import UsageError, handled
+
+COMMANDS: dict[str, str] = {
+    "check": "judge this machine, a capture, or pasted lsusb/lspci text",
+    "tree": "the joined USB and PCI tree, Edge TPUs and limiting hops marked",
+    "devices": "one line per Edge TPU: delegate string and physical port",
+    "capture": "write a redacted, replayable bundle of this machine's evidence",
+    "rules": "list all rules",
+    "explain": "what a rule means, by code or name",
+    "demo": "replay a capture that ships inside the package",
+}
+
+DEFAULT_COMMAND = "check"
+
+
+class CommandModule(Protocol):
+    """What a command's module offers."""
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """Do it; returns the exit status."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status and never raises but for ``SystemExit`` of ``--help``."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    return handled(lambda: _dispatch(arguments), as_json="--json" in arguments or _asks_for_json(arguments))
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    return "--format=json" in arguments or ("--format", "json") in zip(arguments, arguments[1:], strict=False)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    first = arguments[0] if arguments else ""
+    if first in ("-h", "--help", "help"):
+        print(_help())
+        return exit_codes.OK
+    if first in ("-V", "--version"):
+        print(f"etpu-doctor {__version__}")
+        return exit_codes.OK
+    if not first or first.startswith("-"):
+        return _load(DEFAULT_COMMAND).run(arguments)
+    if first not in COMMANDS:
+        raise UsageError(f"no such command: {first} (see etpu-doctor --help)")
+    return _load(first).run(arguments[1:])
+
+
+def _load(command: str) -> CommandModule:
+    module: CommandModule = import_module(f"etpu_doctor.cli.{command}")
+    return module
+
+
+def _help() -> str:
+    width = max(len(name) for name in COMMANDS) + 2
+    lines = [f"  {name:{width}}{summary}" for name, summary in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: etpu-doctor [COMMAND] [OPTIONS]",
+            "",
+            "What is wrong with the Edge TPUs of a machine, where on the bus, and how to fix it.",
+            "Without a command: check.",
+            "",
+            *lines,
+            "",
+            "etpu-doctor COMMAND --help shows a command's options.",
+            "exit status: 0 nothing at or above --fail-on, 1 something, 2 usage or unreadable evidence, 70 a bug",
+        ]
+    )

@@ -1,0 +1,115 @@
+"""Options that several commands share, and the way from them to a report."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from etpu_doctor.cli import exit_codes
+from etpu_doctor.cli.errors import UsageError
+from etpu_doctor.evidence.gather import gather_live
+from etpu_doctor.facts.evidence import Evidence
+from etpu_doctor.report.examine import Request, examine
+from etpu_doctor.report.report import Report
+from etpu_doctor.rules.finding import SEVERITY_RANK
+from etpu_doctor.topology.machine import Options
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a usage error is an exception like any other, so that ``--json`` can answer in JSON."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def parser(command: str, description: str) -> Parser:
+    """A parser of one command."""
+    return Parser(prog=f"etpu-doctor {command}", description=description, allow_abbrev=False)
+
+
+def count(value: str) -> int:
+    """A number of devices."""
+    number = int(value)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+def add_source(parsing: argparse.ArgumentParser) -> None:
+    """``--from`` and what goes with it."""
+    parsing.add_argument(
+        "--from",
+        dest="sources",
+        nargs="+",
+        action="extend",
+        metavar="PATH",
+        help="capture folder, bundle, or text of lsusb/lspci; '-' is standard input; default: this machine",
+    )
+    parsing.add_argument("--root", default="/", metavar="DIR", help="where sys, proc and etc of the live host are (default /)")
+    parsing.add_argument("--no-redact", action="store_true", help="keep host name, serial numbers and addresses")
+
+
+def add_judgment(parsing: argparse.ArgumentParser) -> None:
+    """What the person knows and the evidence does not."""
+    parsing.add_argument("--expect-tpus", type=count, metavar="N", help="how many Edge TPUs there should be")
+    parsing.add_argument("--clock", choices=("standard", "maximum"), help="which libedgetpu is used: std or max")
+
+
+def add_style(parsing: argparse.ArgumentParser) -> None:
+    """How text looks."""
+    parsing.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    parsing.add_argument("--encoding", choices=("auto", "ascii", "utf-8"), default="auto")
+
+
+def add_json(parsing: argparse.ArgumentParser) -> None:
+    """``--json``."""
+    parsing.add_argument("--json", action="store_true", help="machine-readable output")
+
+
+def evidence_of(options: argparse.Namespace) -> Evidence:
+    """Evidence from ``--from``, or of this machine. Raises ``EvidenceError``."""
+    if not options.sources:
+        return gather_live(options.root)
+    from etpu_doctor.evidence.sources import read_sources  # noqa: PLC0415 - a live check needs no parsers
+
+    return read_sources(options.sources)
+
+
+def names(values: Sequence[str] | None) -> frozenset[str]:
+    """Rule names from a repeatable, comma-separated option. Raises ``UsageError`` for one that does not exist."""
+    from etpu_doctor.rules.registry import find  # noqa: PLC0415 - only with --only or --skip
+
+    wanted = [name.strip() for value in values or () for name in value.split(",") if name.strip()]
+    found: set[str] = set()
+    for name in wanted:
+        rules = find(name)
+        if not rules:
+            raise UsageError(f"no such rule: {name} (see etpu-doctor rules)")
+        found.update(rule.info.code for rule in rules)
+    return frozenset(found)
+
+
+def request_of(options: argparse.Namespace) -> Request:
+    """How to judge, from the command line."""
+    return Request(
+        options=Options(clock=getattr(options, "clock", None), expect_tpus=getattr(options, "expect_tpus", None)),
+        only=names(getattr(options, "only", None)) if getattr(options, "only", None) else (),
+        skip=names(getattr(options, "skip", None)) if getattr(options, "skip", None) else (),
+        redact=not options.no_redact,
+    )
+
+
+def report_of(options: argparse.Namespace) -> Report:
+    """The report that the options ask for."""
+    request = request_of(options)
+    return examine(evidence_of(options), request)
+
+
+def status_of(report: Report, fail_on: str) -> int:
+    """Exit status of a report under ``--fail-on``; what could not be told is no fault."""
+    if fail_on == "never":
+        return exit_codes.OK
+    limit = SEVERITY_RANK[fail_on]
+    failed = any(SEVERITY_RANK[finding.severity] <= limit for finding in report.findings)
+    return exit_codes.FOUND if failed else exit_codes.OK

@@ -1,0 +1,91 @@
+"""The one error handler: named exit statuses, JSON errors with ``--json``, and an issue-ready file for a bug."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from etpu_doctor import __version__
+from etpu_doctor.cli import exit_codes
+from etpu_doctor.evidence.errors import EvidenceError
+
+ISSUES_HINT = "Please open an issue with the content of"
+
+
+class UsageError(Exception):
+    """A command line that cannot be carried out."""
+
+
+def handled(command: Callable[[], int], *, as_json: bool) -> int:
+    """Run a command and turn every way of failing into a message and an exit status."""
+    try:
+        status = command()
+        sys.stdout.flush()
+        return status
+    except UsageError as error:
+        return _refuse(str(error), "usage", as_json=as_json)
+    except EvidenceError as error:
+        return _refuse(str(error), "evidence", as_json=as_json, file=error.file, line=error.line)
+    except KeyboardInterrupt:
+        return exit_codes.INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit; it must not fail a second time.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.CLOSED_PIPE
+    except Exception as error:  # noqa: BLE001 - the last resort: a traceback is no answer to a user
+        return _bug(error, as_json=as_json)
+
+
+def _refuse(message: str, kind: str, *, as_json: bool, file: str | None = None, line: int | None = None) -> int:
+    if as_json:
+        _print_json(exit_codes.USAGE, kind, message, file, line)
+    else:
+        print(f"etpu-doctor: {message}", file=sys.stderr)
+    return exit_codes.USAGE
+
+
+def _print_json(code: int, kind: str, message: str, file: str | None = None, line: int | None = None) -> None:
+    from etpu_doctor.cli.output import write_json  # noqa: PLC0415 - only needed once something failed
+    from etpu_doctor.report.make import error_report  # noqa: PLC0415 - as above
+    from etpu_doctor.report.report import ReportError  # noqa: PLC0415 - as above
+
+    error = ReportError(code=code, kind=kind, message=message, file=file, line=line)  # type: ignore[arg-type] # two callers
+    write_json(error_report(error))
+
+
+def _bug(error: Exception, *, as_json: bool) -> int:
+    path = _write_log(error)
+    message = f"a bug in etpu-doctor: {type(error).__name__}: {error}"
+    hint = f" {ISSUES_HINT} {path}" if path else ""
+    if as_json:
+        _print_json(exit_codes.BUG, "bug", f"{message}.{hint}")
+    print(f"etpu-doctor: {message}.{hint}", file=sys.stderr)
+    return exit_codes.BUG
+
+
+def _write_log(error: Exception) -> str | None:
+    """A file that is an issue's text as it stands; ``None`` where none can be written."""
+    import platform  # noqa: PLC0415 - slow, and only for bugs
+    import tempfile  # noqa: PLC0415 - as above
+    import traceback  # noqa: PLC0415 - as above
+
+    text = "\n".join(
+        [
+            f"### {type(error).__name__} in etpu-doctor {__version__}",
+            "",
+            f"- Python {platform.python_version()} on {platform.system()} {platform.release()} {platform.machine()}",
+            f"- command: `etpu-doctor {' '.join(sys.argv[1:])}`",
+            "",
+            "```",
+            "".join(traceback.format_exception(error)).rstrip(),
+            "```",
+            "",
+        ]
+    )
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="etpu-doctor-", suffix=".md", delete=False) as handle:
+            handle.write(text)
+            return handle.name
+    except OSError:
+        return None

@@ -1,0 +1,1 @@
+"""Gathering and parsing: everything that turns a host, a capture or a paste into Evidence."""

@@ -1,0 +1,84 @@
+"""Writes captures: what a report is made from, small, redacted, and the same format as a fixture."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+from collections.abc import Iterable
+
+import msgspec
+
+from etpu_doctor.evidence.errors import EvidenceError
+from etpu_doctor.evidence.gather import gather_live
+from etpu_doctor.evidence.redact import Redactor
+from etpu_doctor.evidence.redact import redact as redact_evidence
+from etpu_doctor.evidence.sysfs import DirectoryTree, RecordingTree
+from etpu_doctor.evidence.umockdev import write_description
+
+DESCRIPTION = "sysfs.umockdev"
+HOST = "host.json"
+CASE = "case.toml"
+
+_SECRET_ATTRIBUTES = ("serial", "unique_id")
+_NAME_ATTRIBUTES = ("product", "manufacturer")
+
+
+def capture_live(output: str, *, root: str = "/", redact: bool = True, force: bool = False) -> list[str]:
+    """Gather, and write the bundle; returns the names in it.
+
+    Raises ``EvidenceError`` if the file exists (without ``force``) or cannot be written.
+    """
+    if not force and os.path.lexists(output):
+        raise EvidenceError(output, "exists already (overwrite it with --force)")
+    record = RecordingTree(DirectoryTree(root.rstrip("/") + "/sys", contained=root != "/"))
+    evidence = gather_live(root, record)
+    redactor = Redactor()
+    if redact:
+        evidence = redact_evidence(evidence, redactor)
+        redact_record(record, redactor)
+    files = {
+        CASE: _case(redact=redact),
+        HOST: msgspec.json.format(msgspec.json.encode(evidence.host), indent=2).decode() + "\n",
+        DESCRIPTION: "\n".join(write_description(record)) + "\n",
+    }
+    _write(output, files.items())
+    return list(files)
+
+
+def _case(*, redact: bool) -> str:
+    state = "serial numbers and names replaced by tokens" if redact else "not redacted"
+    return f'machine = "say in a sentence what machine this is"\norigin = "etpu-doctor capture; {state}"\n'
+
+
+def redact_record(record: RecordingTree, redactor: Redactor) -> None:
+    """Replace serial numbers and names in what was recorded. A root hub's serial is a PCI address and stays."""
+    for path, files in record.files.items():
+        is_root_hub = path.rpartition("/")[2].startswith("usb")
+        for name in _SECRET_ATTRIBUTES:
+            if name in files and not is_root_hub:
+                secret = files[name].decode("utf-8", "replace").strip()
+                files[name] = redactor.token("serial", secret).encode() + b"\n"
+        for name in _NAME_ATTRIBUTES:
+            if name in files:
+                files[name] = redactor.text(files[name].decode("utf-8", "replace")).encode()
+
+
+def _write(output: str, files: Iterable[tuple[str, str]]) -> None:
+    """Atomically: a bundle is whole or not there. The archive holds no times and no owners."""
+    temporary = f"{output}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "xb") as raw:
+            with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed:
+                with tarfile.open(fileobj=packed, mode="w") as tar:
+                    for name, text in files:
+                        data = text.encode("utf-8", "surrogateescape")
+                        member = tarfile.TarInfo(name)
+                        member.size = len(data)
+                        tar.addfile(member, io.BytesIO(data))
+        os.replace(temporary, output)
+    except OSError as error:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+        raise EvidenceError(output, f"cannot be written: {error.strerror}") from None

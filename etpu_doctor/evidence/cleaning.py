@@ -1,0 +1,106 @@
+"""Undoing what mail programs, forums and terminals do to pasted output, line by line.
+
+Removes what was put around the output and keeps what the program printed, indentation included.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+LINE_LIMIT_CHARACTERS = 1 << 20
+
+_COMMANDS = ("lsusb", "lspci", "dmesg", "journalctl", "uname", "ls")
+
+
+@cache
+def _escape_sequences() -> re.Pattern[str]:
+    return re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+
+
+@cache
+def _tags() -> re.Pattern[str]:
+    # Only tags that wrap pasted text: "<unassigned>" and "<-- here" are output.
+    return re.compile(r"</?(?:p|pre|code|div|span|tt|em|strong|b|i|li|ul|td|tr|th|table|blockquote)(?:\s[^<>]*)?/?>", re.I)
+
+
+@cache
+def _breaks() -> re.Pattern[str]:
+    return re.compile(r"<br\s?/?>|</(?:p|div|li|tr|pre)>", re.I)
+
+
+@cache
+def _prompt() -> re.Pattern[str]:
+    return re.compile(r"^[^\n]{0,80}?[$#%❯]\s*(?:sudo\s+)?(?:" + "|".join(_COMMANDS) + r")\b")
+
+
+def clean(raw: str) -> list[str]:
+    """The lines that one pasted line holds once its wrapping is taken off; mostly one, several where ``<br>`` was."""
+    line = raw.rstrip("\r\n")
+    if "\0" in line:
+        line = line.replace("\0", "")
+    if "\x1b" in line:
+        line = _escape_sequences().sub("", line)
+    if "&" in line and ";" in line:
+        line = _unescape_html(line)
+    if "<" in line and ">" in line:
+        line = _tags().sub("", _breaks().sub("\n", line))
+    if "\xa0" in line:
+        line = line.replace("\xa0", " ")
+    if "\n" in line:
+        return [_unwrap(part) for part in line.split("\n")]
+    return [_unwrap(line)]
+
+
+def _unescape_html(line: str) -> str:
+    import html  # noqa: PLC0415 - its table of entities is only needed for pastes from web pages
+
+    return html.unescape(line)
+
+
+def _unwrap(line: str) -> str:
+    stripped = line.strip()
+    if stripped.startswith(">"):
+        line = _unquote(line)
+        stripped = line.strip()
+    if stripped.startswith("|") and stripped.endswith("|") and len(stripped) > 2:
+        line = stripped[1:-1].replace("\\|", "|")
+        stripped = line.strip()
+    if stripped.startswith("`") and not stripped.startswith("```") and stripped.endswith("`"):
+        line = stripped.strip("`")
+    return line.replace("\\|", "|") if "\\|" in line else line
+
+
+def _unquote(line: str) -> str:
+    """Take off quote marks of any depth, each with the one blank that follows it."""
+    position = 0
+    while True:
+        mark = position
+        while mark < len(line) and line[mark] in " \t":
+            mark += 1
+        # Blanks before the first mark belong to the quote, blanks after the last one to the output.
+        if mark >= len(line) or line[mark] != ">" or (position and mark - position > 1):
+            return line[position:]
+        position = mark + 1
+        if position < len(line) and line[position] == " ":
+            position += 1
+
+
+def is_markup(line: str) -> bool:
+    """Whether a cleaned line is only wrapping: blank, a fence, a table rule, or a command echoed after a prompt."""
+    stripped = line.strip()
+    if not stripped or stripped.startswith(("```", "~~~")):
+        return True
+    if set(stripped) <= set("|:-= \t"):
+        return True
+    return _is_command(stripped)
+
+
+def _is_command(stripped: str) -> bool:
+    if not any(command in stripped for command in _COMMANDS[:2]):
+        return False
+    words = stripped.split(" ", 3)
+    command = words[1] if words[0] == "sudo" and len(words) > 1 else words[0]
+    if command in _COMMANDS[:2]:
+        return all(word.startswith(("-", "|", "grep")) for word in stripped.split()[1:] if word not in _COMMANDS)
+    return len(stripped) < 200 and _prompt().match(stripped) is not None

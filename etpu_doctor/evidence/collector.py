@@ -1,0 +1,165 @@
+"""Gathers what the parsers of text formats say, and joins it by bus and device number into one list of devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from etpu_doctor.evidence.formats.base import Line
+from etpu_doctor.facts.evidence import Ignored
+from etpu_doctor.facts.pci import PciFunction
+from etpu_doctor.facts.usb import UsbDevice, UsbInterface
+
+IGNORED_RUNS_LIMIT = 200
+_TEXT_LIMIT = 120
+
+UsbKey = tuple[int | None, int | None, tuple[int, ...] | None]
+
+
+class Collector:
+    """The sink of all parsers (``formats.base.Sink``).
+
+    Memory stays bounded by what a bus can hold: a record replaces an earlier one of the same kind and device.
+    """
+
+    def __init__(self) -> None:
+        self.covers: set[str] = set()
+        self.ignored: list[Ignored] = []
+        self.ignored_count = 0
+        self._trees: dict[UsbKey, UsbDevice] = {}
+        self._lists: dict[tuple[int | None, int | None], UsbDevice] = {}
+        self._earlier_lists: dict[tuple[int | None, int | None], UsbDevice] = {}
+        self._details: dict[tuple[int | None, int | None], UsbDevice] = {}
+        self._functions: dict[tuple[str, str], PciFunction] = {}
+
+    def cover(self, *names: str) -> None:
+        self.covers.update(names)
+
+    def usb(self, device: UsbDevice) -> None:
+        kind = device.seen[0].kind
+        if kind == "lsusb-t":
+            self._add_to_tree(device)
+        elif kind == "lsusb":
+            self._add_to_list(device)
+        else:
+            self._details[device.busnum, device.devnum] = device
+
+    def _add_to_tree(self, device: UsbDevice) -> None:
+        if device.port_chain == ():
+            # A root line opens a new listing of its bus: what an earlier listing said of the bus is out of date.
+            for key in [key for key in self._trees if key[0] == device.busnum]:
+                del self._trees[key]
+        self._trees[device.busnum, device.devnum, device.port_chain] = device
+
+    def _add_to_list(self, device: UsbDevice) -> None:
+        key = (device.busnum, device.devnum)
+        if key in self._lists:
+            # The listing starts anew: someone pasted it twice, before and after.
+            self._earlier_lists.update(self._lists)
+            self._lists = {}
+        self._lists[key] = device
+
+    def pci(self, function: PciFunction) -> None:
+        self._functions[function.seen[0].kind, function.address] = function
+
+    def ignore(self, line: Line, why: str) -> None:
+        self.ignored_count += 1
+        last = self.ignored[-1] if self.ignored else None
+        if last and last.file == line.file and last.why == why and last.last_line in (line.number, line.number - 1):
+            self.ignored[-1] = msgspec.structs.replace(last, last_line=line.number)
+        elif len(self.ignored) < IGNORED_RUNS_LIMIT:
+            text = line.text.strip()
+            short = text if len(text) <= _TEXT_LIMIT else text[: _TEXT_LIMIT - 1] + "…"
+            entry = Ignored(file=line.file, line=line.number, last_line=line.number, text=short, why=why)
+            self.ignored.append(entry)
+
+    def usb_devices(self) -> list[UsbDevice]:
+        """Every USB device of the texts, each once."""
+        listed = self._lists
+        if not any(device.port_chain == () for device in listed.values()):
+            listed = {**self._earlier_lists, **listed}
+        return join_usb([*self._trees.values(), *listed.values(), *self._details.values()])
+
+    def pci_functions(self) -> list[PciFunction]:
+        """Every PCI function of the texts, each once."""
+        return join_pci(self._functions.values())
+
+
+def join_usb(partial: Iterable[UsbDevice]) -> list[UsbDevice]:
+    """Join records of the same bus and device number; what comes first wins where both say something."""
+    joined: dict[UsbKey, UsbDevice] = {}
+    for device in partial:
+        known = device.busnum is not None and device.devnum is not None
+        key = (device.busnum, device.devnum, None if known else device.port_chain)
+        other = joined.get(key)
+        joined[key] = device if other is None else _merge_usb(other, device)
+    return list(joined.values())
+
+
+def _merge_usb(first: UsbDevice, second: UsbDevice) -> UsbDevice:
+    changes = _fill(first, second, ("interfaces",))
+    if first.interfaces and second.interfaces:
+        changes["interfaces"] = _merge_interfaces(first.interfaces, second.interfaces)
+    elif first.interfaces is None:
+        changes["interfaces"] = second.interfaces
+    return msgspec.structs.replace(first, seen=first.seen + second.seen, **changes)
+
+
+def _fill(first: msgspec.Struct, second: msgspec.Struct, apart: tuple[str, ...]) -> dict[str, object]:
+    """What ``second`` knows and ``first`` does not."""
+    return {
+        name: getattr(second, name)
+        for name in first.__struct_fields__
+        if name not in apart and getattr(first, name) is None and getattr(second, name) is not None
+    }
+
+
+def _merge_interfaces(
+    first: tuple[UsbInterface, ...], second: tuple[UsbInterface, ...]
+) -> tuple[UsbInterface, ...]:
+    others = {interface.number: interface for interface in second}
+    return tuple(_merge_interface(interface, others.get(interface.number)) for interface in first)
+
+
+def _merge_interface(first: UsbInterface, second: UsbInterface | None) -> UsbInterface:
+    if second is None:
+        return first
+    changes = _fill(first, second, ("driver",))
+    if not first.driver_known and second.driver_known:
+        changes.update(driver=second.driver, driver_known=True)
+    return msgspec.structs.replace(first, **changes)
+
+
+def join_pci(partial: Iterable[PciFunction]) -> list[PciFunction]:
+    """Join records of the same address; a listing without domains is matched to the one domain that has the slot."""
+    joined: dict[str, PciFunction] = {}
+    for function in sorted(partial, key=lambda function: function.domain_assumed):
+        address = _find_address(joined, function)
+        other = joined.get(address)
+        joined[address] = function if other is None else _merge_pci(other, function)
+    return list(joined.values())
+
+
+def _find_address(joined: dict[str, PciFunction], function: PciFunction) -> str:
+    if not function.domain_assumed or function.address in joined:
+        return function.address
+    slot = function.address.partition(":")[2]
+    same = [address for address in joined if address.partition(":")[2] == slot]
+    return same[0] if len(same) == 1 else function.address
+
+
+def _merge_pci(first: PciFunction, second: PciFunction) -> PciFunction:
+    changes = _fill(first, second, ("driver", "parent"))
+    if not first.driver_known and second.driver_known:
+        changes.update(driver=second.driver, driver_known=True)
+    if not first.parent_known and second.parent_known:
+        changes.update(parent=second.parent, parent_known=True)
+    if not first.modules and second.modules:
+        changes["modules"] = second.modules
+    return msgspec.structs.replace(
+        first,
+        seen=first.seen + second.seen,
+        domain_assumed=first.domain_assumed and second.domain_assumed,
+        **changes,
+    )

@@ -1,0 +1,1 @@
+"""One module a text format; each recognises its own blocks by content (see ``base``)."""

@@ -1,0 +1,49 @@
+"""What a parser of a text format is given, and what it has to offer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from etpu_doctor.facts.pci import PciFunction
+from etpu_doctor.facts.usb import UsbDevice
+
+
+class Line(NamedTuple):
+    """One cleaned line of a text: no line end, no quote marks, no colour codes; indentation kept."""
+
+    file: str
+    number: int
+    text: str
+
+
+class Sink(Protocol):
+    """Where parsers put what they read. Records are partial: a field that the format lacks stays ``None``."""
+
+    def usb(self, device: UsbDevice) -> None:
+        """Add what one block says of a USB device."""
+
+    def pci(self, function: PciFunction) -> None:
+        """Add what one block says of a PCI function."""
+
+    def cover(self, *names: str) -> None:
+        """Say what this text would have shown (the names of ``Evidence.covers``)."""
+
+    def ignore(self, line: Line, why: str) -> None:
+        """Set a line aside, visibly."""
+
+
+class Format(Protocol):
+    """A parser of one format, fed line by line; it keeps no more than the block it is in.
+
+    The reader asks every format whether a line ``starts`` a block; if one says yes, the block before is closed and
+    the line is fed to it. Other lines are offered to the format that is open; what it does not take is ignored.
+    """
+
+    def starts(self, text: str) -> bool:
+        """Whether this line begins (or, in a listing, continues) a block of this format. Must be cheap."""
+
+    def feed(self, line: Line) -> bool:
+        """Take a line; false if it is not part of this format."""
+
+    def close(self) -> None:
+        """The block ended: hand over what is pending."""

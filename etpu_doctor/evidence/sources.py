@@ -1,0 +1,219 @@
+"""``--from``: captures, bundles and texts in any mix, joined into one Evidence."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import IO, Any, TextIO
+
+import msgspec
+
+from etpu_doctor.evidence.collector import Collector, join_pci, join_usb
+from etpu_doctor.evidence.errors import EvidenceError
+from etpu_doctor.evidence.formats.base import Line
+from etpu_doctor.evidence.live import read_apex, read_pci, read_usb
+from etpu_doctor.evidence.sysfs import DirectoryTree, SysfsTree
+from etpu_doctor.evidence.text import bounded_lines, read_lines
+from etpu_doctor.evidence.umockdev import looks_like_description, read_description
+from etpu_doctor.facts.evidence import Evidence, Missing, SourceKind
+from etpu_doctor.facts.host import Host
+from etpu_doctor.facts.usb import UsbDevice
+
+FILES_LIMIT = 2000
+_ABOUT_THE_CAPTURE = frozenset({"case.toml", "expected.json", "README", "README.md", "manifest.json"})
+_SYSFS_NAMES = ("sysfs", "sys")
+_GZIP = b"\x1f\x8b"
+
+
+def read_sources(paths: Sequence[str], *, stdin: IO[bytes] | None = None) -> Evidence:
+    """Evidence from files, folders, bundles and ``-`` (standard input).
+
+    Raises ``EvidenceError`` for a path that does not exist, cannot be read, or is a damaged bundle.
+    """
+    reader = _Reader(stdin or sys.stdin.buffer)
+    for path in paths:
+        reader.read_path(path)
+    return reader.evidence()
+
+
+class _Reader:
+    def __init__(self, stdin: IO[bytes]) -> None:
+        self._stdin = stdin
+        self._collector = Collector()
+        self._trees: list[SysfsTree] = []
+        self._host: Host | None = None
+        self._kind: SourceKind = "text"
+
+    def read_path(self, path: str) -> None:
+        if path == "-":
+            self._read_stream("-", self._stdin)
+        elif os.path.isdir(path):
+            self._read_folder(path)
+        else:
+            self._read_file(path, os.path.basename(path))
+
+    def _read_file(self, path: str, name: str) -> None:
+        try:
+            with open(path, "rb") as handle:
+                self._read_stream(name, handle)
+        except OSError as error:
+            raise EvidenceError(name, error.strerror or str(error)) from None
+
+    def _read_stream(self, name: str, handle: IO[bytes]) -> None:
+        buffered = handle if isinstance(handle, io.BufferedReader) else io.BufferedReader(_Raw(handle))
+        start = buffered.peek(512)[:512]
+        if start.startswith(_GZIP) or start[257:262] == b"ustar":
+            self._read_bundle(name, buffered)
+        elif name.endswith("host.json"):
+            self._read_host(name, buffered.read(65536))
+        else:
+            self._read_text(name, _as_text(buffered, start))
+
+    def _read_text(self, name: str, handle: TextIO) -> None:
+        lines = bounded_lines(handle)
+        head = [line for line, _ in zip(lines, range(200), strict=False)]
+        if looks_like_description(head):
+            self._add_tree(read_description(_chain(head, lines)))
+            return
+        before = self._collector.ignored_count
+        understood = read_lines(name, _chain(head, lines), self._collector)
+        if not understood and self._kind == "capture":
+            self._fold(name, self._collector.ignored_count - before)
+
+    def _fold(self, name: str, count: int) -> None:
+        """In a capture, a file of another kind (a kernel log) is one entry and not a thousand."""
+        runs = self._collector.ignored
+        last = max((run.last_line for run in runs if run.file == name), default=0)
+        runs[:] = [run for run in runs if run.file != name]
+        self._collector.ignored_count -= count
+        if count:
+            self._collector.ignore(Line(name, 1, ""), "no part of it is of a known format")
+            runs[-1] = msgspec.structs.replace(runs[-1], last_line=max(last, 1))
+
+    def _add_tree(self, tree: SysfsTree) -> None:
+        self._kind = "capture"
+        self._trees.append(tree)
+
+    def _read_bundle(self, name: str, handle: IO[bytes]) -> None:
+        from etpu_doctor.evidence.archive import read_archive  # noqa: PLC0415 - tarfile is slow to import
+
+        archive = read_archive(name, handle)
+        self._kind = "capture"
+        for member, why in archive.refused:
+            self._collector.ignore(Line(name, 1, member), f"refused: {why}")
+        if archive.tree is not None:
+            self._add_tree(archive.tree)
+        for member in sorted(archive.texts):
+            if os.path.basename(member) not in _ABOUT_THE_CAPTURE:
+                self._read_stream(os.path.basename(member), io.BytesIO(archive.texts[member]))
+
+    def _read_folder(self, path: str) -> None:
+        self._kind = "capture"
+        try:
+            names = sorted(os.listdir(path))
+        except OSError as error:
+            raise EvidenceError(path, error.strerror or str(error)) from None
+        for name in names[:FILES_LIMIT]:
+            full = os.path.join(path, name)
+            if os.path.islink(full):
+                self._collector.ignore(Line(name, 1, name), "refused: links are not followed out of a capture")
+            elif os.path.isdir(full):
+                if name in _SYSFS_NAMES:
+                    self._add_tree(DirectoryTree(full, contained=True))
+            elif os.path.isfile(full) and name not in _ABOUT_THE_CAPTURE:
+                self._read_file(full, name)
+
+    def _read_host(self, name: str, content: bytes) -> None:
+        try:
+            self._host = msgspec.json.decode(content, type=Host)
+        except msgspec.DecodeError as error:
+            raise EvidenceError(name, f"not a description of a host: {error}") from None
+
+    def evidence(self) -> Evidence:
+        collector = self._collector
+        covers = collector.covers.union(*map(covered_by, self._trees))
+        from_sysfs = join_usb(device for tree in self._trees for device in read_usb(tree))
+        functions = [function for tree in self._trees for function in read_pci(tree)]
+        usb = self._prefer_sysfs(from_sysfs, collector.usb_devices())
+        pci = join_pci([*functions, *collector.pci_functions()])
+        apex = [node for tree in self._trees for node in read_apex(tree)]
+        if self._host is not None:
+            covers.add("host")
+        return Evidence(
+            kind=self._kind,
+            usb=tuple(usb),
+            pci=tuple(pci),
+            apex=tuple(apex),
+            host=self._host or Host(),
+            covers=tuple(sorted(covers)),
+            missing=tuple(missing_from(covers)),
+            ignored=tuple(collector.ignored),
+            ignored_count=collector.ignored_count,
+        )
+
+    def _prefer_sysfs(self, from_sysfs: list[UsbDevice], from_text: list[UsbDevice]) -> list[UsbDevice]:
+        """Where sysfs shows the buses, a text may add to its devices but not add devices: it is of another moment."""
+        if not from_sysfs:
+            return from_text
+        known = {(device.busnum, device.devnum) for device in from_sysfs}
+        for device in from_text:
+            if (device.busnum, device.devnum) not in known:
+                seen = device.seen[0]
+                text = f"bus {device.busnum} device {device.devnum}"
+                self._collector.ignore(Line(seen.file, seen.line or 1, text), "not on the bus when sysfs was read")
+        return join_usb([*from_sysfs, *(d for d in from_text if (d.busnum, d.devnum) in known)])
+
+
+class _Raw(io.RawIOBase):
+    """Makes any stream of bytes (standard input that is no file, a member of a bundle) fit for a buffered reader."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        super().__init__()
+        self._handle = handle
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._handle.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _as_text(handle: IO[bytes], start: bytes) -> TextIO:
+    # Windows tools write UTF-16 with a byte order mark; everything else is read as UTF-8, faults replaced.
+    encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    return io.TextIOWrapper(handle, encoding=encoding, errors="replace", newline=None)
+
+
+def _chain(head: list[str], rest: Iterator[str]) -> Iterator[str]:
+    yield from head
+    yield from rest
+
+
+def covered_by(tree: SysfsTree) -> set[str]:
+    """What a sysfs tree would have shown."""
+    covers = set()
+    if tree.has("bus/usb"):
+        covers |= {"usb", "usb-tree", "usb-ids", "usb-power", "usb-ports"}
+    if tree.has("bus/pci"):
+        covers |= {"pci", "pci-links", "pci-tree", "apex"}
+    return covers
+
+
+_MISSING = (
+    ("usb", "USB devices", "the evidence holds no USB listing", "lsusb; lsusb -t"),
+    ("usb-tree", "the USB tree (which device sits on which port)", "the evidence holds no lsusb -t", "lsusb -t"),
+    ("usb-ids", "USB vendor and product ids", "lsusb -t alone prints none", "lsusb"),
+    ("usb-power", "declared power of USB devices and hubs", "only lsusb -v and sysfs show it", "lsusb -v"),
+    ("usb-ports", "over-current counters and pairing of hub ports", "only sysfs shows them", "etpu-doctor capture"),
+    ("pci", "PCI devices", "the evidence holds no PCI listing", "lspci -nn"),
+    ("pci-links", "PCIe link speeds", "only lspci -vv and sysfs show them", "sudo lspci -vv"),
+)
+
+
+def missing_from(covers: set[str]) -> list[Missing]:
+    """What the evidence could not show, each with the command that would."""
+    return [Missing(what=what, why=why, how=how) for name, what, why, how in _MISSING if name not in covers]

@@ -1,0 +1,217 @@
+"""Reading sysfs: one reader over a directory (``/sys`` or a copy of it), one over a tree in memory.
+
+Attributes vanish while they are read, answer with errors, or hold bytes that are no text; none of that raises here.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+ATTRIBUTE_LIMIT_BYTES = 65536
+_FORBIDDEN = frozenset({"disable"})
+"""Never read: a hub port's ``disable`` file takes the hub's lock and can block for a minute on a dying device."""
+
+
+class SysfsTree(Protocol):
+    """Read access to what sysfs shows. Paths are absolute below the sysfs root (``/devices/pci0000:00/...``)."""
+
+    unreadable: dict[str, str]
+    """Attributes that exist but gave an error: path -> the error's text."""
+
+    def devices(self, subsystem: str) -> list[tuple[str, str]]:
+        """Names and device paths of a subsystem (``bus/usb``, ``class/apex``), in the kernel's listing order."""
+
+    def has(self, subsystem: str) -> bool:
+        """Whether the subsystem's folder exists and could be listed."""
+
+    def read(self, devpath: str, attribute: str) -> bytes | None:
+        """Content of an attribute, at most 64 KiB; ``None`` if it is missing or unreadable."""
+
+    def link(self, devpath: str, name: str) -> str | None:
+        """Absolute path a link points to, or ``None``."""
+
+    def entries(self, devpath: str) -> list[str]:
+        """Names below a path, unsorted; empty if it cannot be listed."""
+
+
+def text(raw: bytes | None) -> str | None:
+    """An attribute as text without surrounding blanks; ``None`` if it is missing or empty."""
+    if raw is None:
+        return None
+    return raw.decode("utf-8", "replace").strip().rstrip("\0") or None
+
+
+def integer(value: str | None, base: int = 10) -> int | None:
+    """A number as sysfs prints them (``1``, `` 1``, ``0x1ac1``, ``96mA`` has none); ``None`` if it is not one."""
+    if value is None:
+        return None
+    try:
+        return int(value, base)
+    except ValueError:
+        return None
+
+
+def folder_of(subsystem: str) -> str:
+    """Folder in which sysfs lists a subsystem's devices."""
+    return f"/{subsystem}/devices" if subsystem.startswith("bus/") else f"/{subsystem}"
+
+
+def resolve(base: str, target: str) -> str | None:
+    """Absolute path of a link target seen from the folder ``base``; ``None`` if it leaves the tree."""
+    if target.startswith("/"):
+        return None
+    parts = [part for part in base.split("/") if part]
+    for part in target.split("/"):
+        if part == "..":
+            if not parts:
+                return None
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+class DirectoryTree:
+    """sysfs in a directory.
+
+    With ``contained`` (anything but the live ``/sys``) no link is followed out of the directory: device folders
+    are checked after resolution, and attributes are opened without following links.
+    """
+
+    def __init__(self, root: str = "/sys", *, contained: bool = False) -> None:
+        self.root = root.rstrip("/") or "/"
+        self.unreadable: dict[str, str] = {}
+        self._real_root = os.path.realpath(self.root) if contained else None
+        self._flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if contained else 0)
+        self._inside: dict[str, bool] = {}
+
+    def has(self, subsystem: str) -> bool:
+        return os.path.isdir(self.root + folder_of(subsystem))
+
+    def devices(self, subsystem: str) -> list[tuple[str, str]]:
+        folder = folder_of(subsystem)
+        return [(name, self.link(folder, name) or f"{folder}/{name}") for name in self.entries(folder)]
+
+    def entries(self, devpath: str) -> list[str]:
+        try:
+            return os.listdir(self.root + devpath) if self._contains(devpath) else []
+        except OSError as error:
+            self._note(devpath, error)
+            return []
+
+    def link(self, devpath: str, name: str) -> str | None:
+        try:
+            return resolve(devpath, os.readlink(f"{self.root}{devpath}/{name}"))
+        except OSError:
+            return None
+
+    def read(self, devpath: str, attribute: str) -> bytes | None:
+        if attribute.rpartition("/")[2] in _FORBIDDEN or not self._contains(devpath):
+            return None
+        path = f"{self.root}{devpath}/{attribute}"
+        try:
+            handle = os.open(path, self._flags)
+        except OSError as error:
+            self._note(f"{devpath}/{attribute}", error)
+            return None
+        try:
+            return os.read(handle, ATTRIBUTE_LIMIT_BYTES)
+        except OSError as error:
+            self._note(f"{devpath}/{attribute}", error)
+            return None
+        finally:
+            os.close(handle)
+
+    def _contains(self, devpath: str) -> bool:
+        if self._real_root is None:
+            return True
+        known = self._inside.get(devpath)
+        if known is None:
+            real = os.path.realpath(self.root + devpath)
+            known = self._inside[devpath] = real == self._real_root or real.startswith(self._real_root + "/")
+        return known
+
+    def _note(self, path: str, error: OSError) -> None:
+        # A missing attribute is ordinary (older kernel, no such capability); one that is refused is worth saying.
+        if not isinstance(error, FileNotFoundError):
+            self.unreadable[path] = error.strerror or str(error)
+
+
+class MemoryTree:
+    """sysfs held in memory: attributes, links (already absolute) and the order in which things were added."""
+
+    def __init__(self) -> None:
+        self.unreadable: dict[str, str] = {}
+        self._files: dict[str, bytes] = {}
+        self._links: dict[str, str] = {}
+        self._children: dict[str, dict[str, None]] = {}
+
+    def add_file(self, path: str, content: bytes) -> None:
+        """Put an attribute at an absolute path."""
+        self._files[path] = content[:ATTRIBUTE_LIMIT_BYTES]
+        self.add_folder(path)
+
+    def add_link(self, path: str, target: str) -> None:
+        """Put a link at an absolute path; ``target`` is absolute below the sysfs root."""
+        self._links[path] = target
+        self.add_folder(path)
+
+    def add_folder(self, path: str) -> None:
+        """Make a path and everything above it known."""
+        while path not in ("", "/"):
+            parent, _, name = path.rpartition("/")
+            siblings = self._children.setdefault(parent, {})
+            if name in siblings:
+                return
+            siblings[name] = None
+            path = parent
+
+    def has(self, subsystem: str) -> bool:
+        return folder_of(subsystem) in self._children
+
+    def devices(self, subsystem: str) -> list[tuple[str, str]]:
+        folder = folder_of(subsystem)
+        return [(name, self._links.get(f"{folder}/{name}", f"{folder}/{name}")) for name in self.entries(folder)]
+
+    def entries(self, devpath: str) -> list[str]:
+        return list(self._children.get(devpath, ()))
+
+    def link(self, devpath: str, name: str) -> str | None:
+        return self._links.get(f"{devpath}/{name}")
+
+    def read(self, devpath: str, attribute: str) -> bytes | None:
+        return self._files.get(f"{devpath}/{attribute}")
+
+
+class RecordingTree:
+    """Passes reads through and remembers them, so that a capture holds exactly what a report was made from."""
+
+    def __init__(self, tree: SysfsTree) -> None:
+        self._tree = tree
+        self.unreadable = tree.unreadable
+        self.subsystems: dict[str, list[tuple[str, str]]] = {}
+        self.files: dict[str, dict[str, bytes]] = {}
+        self.links: dict[str, dict[str, str]] = {}
+
+    def has(self, subsystem: str) -> bool:
+        return self._tree.has(subsystem)
+
+    def devices(self, subsystem: str) -> list[tuple[str, str]]:
+        found = self.subsystems[subsystem] = self._tree.devices(subsystem)
+        return found
+
+    def entries(self, devpath: str) -> list[str]:
+        return self._tree.entries(devpath)
+
+    def link(self, devpath: str, name: str) -> str | None:
+        target = self._tree.link(devpath, name)
+        if target is not None:
+            self.links.setdefault(devpath, {})[name] = target
+        return target
+
+    def read(self, devpath: str, attribute: str) -> bytes | None:
+        content = self._tree.read(devpath, attribute)
+        if content is not None:
+            self.files.setdefault(devpath, {})[attribute] = content
+        return content

@@ -1,0 +1,1 @@
+"""What is said: the Report and its faces."""

@@ -1,0 +1,105 @@
+"""From findings to one cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from etpu_doctor.facts.evidence import Evidence
+from etpu_doctor.report.report import Cause, Diagnosis, RankedCause
+from etpu_doctor.rules.finding import CONFIDENCE_RANK, SEVERITY_RANK, Command, Finding
+from etpu_doctor.topology.machine import EdgeTpu
+
+_EXPLAINS: dict[str, frozenset[str]] = {
+    "not-an-edge-tpu": frozenset({"no-device-visible"}),
+    "dual-tpu-single-lane": frozenset({"no-device-visible"}),
+    "hub-power-budget": frozenset({"over-current", "dfu-not-initialised"}),
+    "over-current": frozenset({"cable-or-port-signal"}),
+    "full-speed-link": frozenset({"usb2-link", "bus-bandwidth"}),
+    "usb2-link": frozenset({"bus-bandwidth"}),
+}
+"""A cause that explains another stands above it, whatever their severities."""
+
+_FAULTS = ("error", "warning")
+
+
+def diagnose(evidence: Evidence, tpus: Sequence[EdgeTpu], findings: Sequence[Finding]) -> Diagnosis:
+    """The worst-ranked cause that the findings support; ``healthy`` or ``unknown`` where there is none."""
+    ranked = _rank(findings)
+    if ranked:
+        first = ranked[0]
+        title = next(finding.title for finding in findings if finding.rule == first.cause)
+        return Diagnosis(
+            cause=first.cause,
+            confidence=first.confidence,
+            summary=title,
+            ranked=tuple(ranked),
+            next_evidence=_next_evidence(evidence) if first.confidence == "possible" else (),
+        )
+    return _without_fault(evidence, tpus)
+
+
+def _without_fault(evidence: Evidence, tpus: Sequence[EdgeTpu]) -> Diagnosis:
+    if not tpus:
+        summary = "The evidence does not decide whether there is an Edge TPU"
+        return Diagnosis(cause="unknown", confidence="certain", summary=summary, next_evidence=_next_evidence(evidence))
+    stuck = [tpu for tpu in tpus if tpu.state == "unconfigured"]
+    if stuck:
+        return _stuck(evidence, stuck[0])
+    possible = [tpu for tpu in tpus if tpu.state == "possible"]
+    count = f"{len(tpus)} Edge TPU{'s' if len(tpus) > 1 else ''}"
+    if possible:
+        count = f"{len(tpus)} device{'s' if len(tpus) > 1 else ''} that may be an Edge TPU"
+    return Diagnosis(
+        cause="healthy",
+        confidence="possible" if possible else "likely",
+        summary=f"{count} found, nothing wrong with the place on the bus",
+        next_evidence=_next_evidence(evidence) if possible else (),
+    )
+
+
+def _stuck(evidence: Evidence, tpu: EdgeTpu) -> Diagnosis:
+    """An Edge TPU that nothing can use, and no rule that says why."""
+    what = "no apex driver is bound to it" if tpu.transport == "pci" else "it has no usable configuration"
+    log = Command(command="sudo dmesg", why="shows why the kernel could not set it up", needs_root=True)
+    return Diagnosis(
+        cause="unknown",
+        confidence="certain",
+        summary=f"Edge TPU {tpu.id} is on the bus, but {what}",
+        next_evidence=(log, *_next_evidence(evidence)),
+    )
+
+
+def _rank(findings: Sequence[Finding]) -> list[RankedCause]:
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.severity in _FAULTS:
+            groups.setdefault(finding.rule, []).append(finding)
+    ranked = sorted((_ranked(rule, group) for rule, group in groups.items()), key=_order)
+    # Explained causes sink below what explains them; the sort above is stable otherwise.
+    return sorted(ranked, key=lambda cause: _depth(cause.cause, set(groups)))
+
+
+def _ranked(rule: str, group: list[Finding]) -> RankedCause:
+    best = min(group, key=lambda finding: (SEVERITY_RANK[finding.severity], CONFIDENCE_RANK[finding.confidence]))
+    cause: Cause = rule  # type: ignore[assignment] # a test holds rule names to the closed list
+    return RankedCause(
+        cause=cause,
+        severity=best.severity,
+        confidence=best.confidence,
+        codes=tuple(sorted({finding.code for finding in group})),
+        subjects=tuple(dict.fromkeys(finding.subject for finding in group)),
+    )
+
+
+def _order(cause: RankedCause) -> tuple[int, int, str]:
+    return (SEVERITY_RANK[cause.severity], CONFIDENCE_RANK[cause.confidence], cause.codes[0])
+
+
+def _depth(cause: str, present: set[str]) -> int:
+    """How many causes of the list explain this one."""
+    return sum(cause in _EXPLAINS.get(other, ()) for other in present)
+
+
+def _next_evidence(evidence: Evidence) -> tuple[Command, ...]:
+    known = [missing for missing in evidence.missing if missing.how]
+    return tuple(Command(command=missing.how or "", why=f"shows {missing.what}") for missing in known[:2])

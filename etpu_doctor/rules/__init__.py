@@ -1,0 +1,1 @@
+"""Judgment: one file a rule, one pure function each, listed in ``registry``."""

@@ -1,0 +1,1 @@
+"""Rules on USB identity, place and link."""

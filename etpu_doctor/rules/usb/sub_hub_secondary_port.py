@@ -1,0 +1,89 @@
+"""ETD113 sub-hub-secondary-port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from etpu_doctor.evidence.origin import usb_origin
+from etpu_doctor.rules.advice import where_to_plug
+from etpu_doctor.rules.finding import Fact, Finding, Remedy, RuleInfo
+from etpu_doctor.rules.wording import hub_text, port_text, tpu_text
+from etpu_doctor.topology.free_ports import is_secondary_port
+from etpu_doctor.topology.machine import EdgeTpu, Machine, UsbNode
+from etpu_doctor.topology.physical import HubCase, case_of
+
+INFO = RuleInfo(
+    code="ETD113",
+    name="sub-hub-secondary-port",
+    severity="error",
+    summary="An Edge TPU is on a port other than 1 of a hub that hangs behind another hub.",
+    documentation="""\
+## What it means
+Between the computer and the stick there are two hubs or more, and the stick is not on port 1 of the last one. Hubs
+with seven or ten sockets are two or three 4-port chips chained in one case, so one hub in the hand can be two.
+
+## Why it matters
+Coral's documentation says to connect the USB Accelerator only to a hub's primary ports: no Edge TPU context can be
+established on the secondary ports of a sub-hub.
+
+## How to fix
+Use a socket of the first chip, the first port of the sub-hub, or the computer itself; the finding names free ones.
+
+## What it cannot see
+Whether this very hub is one of those where it works all the same: nothing in libedgetpu forbids it, so power and
+re-enumeration behind a second hub stage are the likely reasons. Only an inference on that port can tell.
+
+## Source
+Coral documentation, "Run multiple Edge TPUs"; no limit of this kind in libedgetpu's source.
+""",
+)
+
+
+def check(machine: Machine) -> Iterator[Finding]:
+    """One finding for each USB Edge TPU on a secondary port."""
+    for tpu in machine.edge_tpus:
+        node = machine.usb.get(tpu.id)
+        hub = machine.usb.get(node.parent) if node is not None and node.parent else None
+        if node is None or hub is None or node.port is None:
+            continue
+        if is_secondary_port(hub, node.port):
+            yield _finding(machine, tpu, node, hub)
+
+
+def _finding(machine: Machine, tpu: EdgeTpu, node: UsbNode, hub: UsbNode) -> Finding:
+    parent = machine.usb.get(hub.parent) if hub.parent else None
+    case = case_of(machine, hub)
+    facts = [
+        Fact(name="port chain", value=tpu.port_chain, where=usb_origin(node.device, "port_chain")),
+        Fact(name="on", value=port_text(hub, node.port), where=usb_origin(hub.device, "port_count")),
+    ]
+    if parent is not None:
+        facts.append(Fact(name="which hangs on", value=port_text(parent, hub.port)))
+    guessed = tpu.state == "possible" or not node.device.chain_certain
+    return Finding(
+        code=INFO.code,
+        rule=INFO.name,
+        severity="error",
+        confidence="possible" if guessed else "likely",
+        title=f"{tpu_text(tpu)} is on port {node.port} of a hub behind a hub ({hub.id}): a secondary port",
+        subject=tpu.id,
+        concerns=(tpu.id,),
+        facts=tuple(facts),
+        remedy=Remedy(
+            summary="Move it to a primary port; Coral documents that none of the others can be used.",
+            steps=(*_about_the_case(machine, case, hub), *where_to_plug(machine, node)),
+        ),
+    )
+
+
+def _about_the_case(machine: Machine, case: HubCase | None, hub: UsbNode) -> list[str]:
+    """What the person holds in the hand, where two or three chips look like one hub."""
+    if case is None:
+        return []
+    number = {2: "two", 3: "three"}.get(len(case.chips), str(len(case.chips)))
+    sure = "This is" if case.same_ids else "This may be"
+    first = machine.usb[case.chips[0]]
+    return [
+        f"{sure} one hub with {case.sockets} sockets made of {number} chips: {hub.id} sits inside, behind {hub_text(first)}. "
+        f"The sockets of {first.id} are fine; of the inner one only its first."
+    ]

@@ -1,0 +1,1 @@
+"""The joined USB and PCI tree and what follows from it; pure functions over pure data."""

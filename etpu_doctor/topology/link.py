@@ -1,0 +1,180 @@
+"""Link speeds: what a place allows, what holds a link back, and the narrowest hop from a device to the host."""
+
+from __future__ import annotations
+
+import msgspec
+
+from etpu_doctor.facts.pci import PciFunction
+from etpu_doctor.facts.usb import UsbPort
+from etpu_doctor.topology.machine import Hop, LimitedBy, Limiter, Machine, UsbNode
+from etpu_doctor.topology.pairing import SUPERSPEED_MBPS, is_superspeed
+
+EDGE_TPU_USB_MBPS = 5000
+"""A USB Accelerator announces high speed and SuperSpeed, nothing faster (BOS of the firmware in libedgetpu)."""
+
+EDGE_TPU_PCIE_GTS = 5.0
+"""PCIe Gen2 x1 (Coral data sheets)."""
+
+HIGH_SPEED_MBPS = 480
+_CODING_CHANGES_AT_GTS = 8.0
+
+
+def pcie_line_rate_mbps(speed_gts: float, width: int) -> float:
+    """Line rate after coding, in Mb/s: 8b/10b up to 5 GT/s, 128b/130b from 8 GT/s on (PCI Express base spec.)."""
+    coding = 0.8 if speed_gts < _CODING_CHANGES_AT_GTS else 128 / 130
+    return round(speed_gts * 1000 * width * coding)
+
+
+def port_of(node: UsbNode, number: int | None) -> UsbPort | None:
+    """The record of a hub's port, where the evidence has one."""
+    return next((port for port in node.device.ports or () if port.number == number), None)
+
+
+def port_has_superspeed(machine: Machine, hub: UsbNode, number: int | None) -> bool | None:
+    """Whether a port of a hub has a SuperSpeed half that is connected to the host; ``None`` if not known."""
+    if is_superspeed(hub):
+        return True
+    port = port_of(hub, number)
+    if port is not None and port.peer_known:
+        return port.peer is not None
+    if hub.twin is not None and not hub.is_root:
+        return True
+    if hub.is_root:
+        # A controller without a SuperSpeed bus has no such port; with one, only some of its ports may have it.
+        return None if hub.twin is not None or _has_unpaired_superspeed_root(machine) else False
+    return False if machine.covers("usb-tree") else None
+
+
+def _has_unpaired_superspeed_root(machine: Machine) -> bool:
+    return any(machine.usb[root].twin is None and is_superspeed(machine.usb[root]) for root in machine.usb_roots)
+
+
+def has_superspeed_root(machine: Machine) -> bool | None:
+    """Whether the machine has a SuperSpeed bus at all; ``None`` where no root hub was seen."""
+    known = [is_superspeed(machine.usb[root]) for root in machine.usb_roots]
+    if any(known):
+        return True
+    return False if known and None not in known else None
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """What the place of a USB device allows: the best speed there, and what holds the link below 5 Gb/s."""
+
+    expected_mbps: float | None = None
+    limited_by: LimitedBy | None = None
+
+
+def judge_place(machine: Machine, node: UsbNode, speed_mbps: float | None) -> Place:
+    """Expected speed of an Edge TPU where it is plugged, and the one hop that limits it."""
+    if speed_mbps is not None and speed_mbps >= EDGE_TPU_USB_MBPS:
+        return Place(expected_mbps=EDGE_TPU_USB_MBPS)
+    hub = machine.usb.get(node.parent) if node.parent else None
+    if hub is None or node.port is None:
+        return Place()
+    slow = _slow_hub(machine, hub)
+    if slow is not None:
+        return Place(expected_mbps=slow.device.speed_mbps, limited_by=_limit(slow, None))
+    superspeed = port_has_superspeed(machine, hub, node.port)
+    if superspeed is None:
+        return Place(limited_by=LimitedBy(kind="unknown", hop=hub.id, port=node.port))
+    if superspeed or (speed_mbps is not None and speed_mbps < HIGH_SPEED_MBPS):
+        best = EDGE_TPU_USB_MBPS if superspeed else HIGH_SPEED_MBPS
+        return Place(expected_mbps=best, limited_by=LimitedBy(kind="cable-or-socket", hop=hub.id, port=node.port))
+    return Place(expected_mbps=HIGH_SPEED_MBPS, limited_by=_limit(hub, node.port))
+
+
+def _slow_hub(machine: Machine, hub: UsbNode) -> UsbNode | None:
+    """The slow hub nearest to the host: taking away one below it would change nothing."""
+    slow = None
+    for node in (hub, *machine.usb_ancestors(hub.id)):
+        speed = node.device.speed_mbps
+        if speed is not None and speed < HIGH_SPEED_MBPS:
+            slow = node
+    return slow
+
+
+def _limit(hub: UsbNode, port: int | None) -> LimitedBy:
+    if hub.is_root:
+        return LimitedBy(kind="device-port", hop=hub.id, port=port)
+    # A USB 3 hub whose SuperSpeed half is missing is held back by its own cable or socket.
+    kind: Limiter = "hub-uplink" if hub.device.superspeed_capable else "hub"
+    return LimitedBy(kind=kind, hop=hub.id, port=port)
+
+
+def usb_hops(machine: Machine, node: UsbNode, speed_mbps: float | None, expected_mbps: float | None) -> list[Hop]:
+    """Links from a USB device up to the root complex, nearest first."""
+    hops = []
+    lower, negotiated, capable = node, speed_mbps, expected_mbps
+    for upper in machine.usb_ancestors(node.id):
+        hops.append(Hop(upper=upper.id, lower=lower.id, bus="usb", negotiated_mbps=negotiated, capable_mbps=capable))
+        lower, negotiated, capable = upper, upper.device.speed_mbps, None
+    controller = lower.device.controller
+    if lower.is_root and controller in machine.pci:
+        hops += pci_hops(machine, controller)
+    return hops
+
+
+def pci_hops(machine: Machine, address: str) -> list[Hop]:
+    """PCIe links from a function up to the root complex, nearest first; functions without a link are passed over."""
+    hops = []
+    function = machine.pci[address].function
+    for bridge in machine.pci_ancestors(address):
+        negotiated = _negotiated_mbps(function)
+        if negotiated is not None:
+            capable = pcie_capable_mbps(function, bridge.function)
+            hop = Hop(upper=bridge.id, lower=function.address, bus="pci", negotiated_mbps=negotiated, capable_mbps=capable)
+            hops.append(hop)
+        function = bridge.function
+    return hops
+
+
+def _negotiated_mbps(function: PciFunction) -> float | None:
+    speed, width = function.current_link_speed_gts, function.current_link_width
+    return pcie_line_rate_mbps(speed, width) if speed and width else None
+
+
+def pcie_capable_mbps(lower: PciFunction, upper: PciFunction | None) -> float | None:
+    """What both ends of a link can, in Mb/s; ``None`` if either end does not say."""
+    ends = [lower] if upper is None else [lower, upper]
+    speeds = [end.max_link_speed_gts for end in ends]
+    widths = [end.max_link_width for end in ends]
+    if any(not value for value in (*speeds, *widths)):
+        return None
+    return pcie_line_rate_mbps(min(s for s in speeds if s), min(w for w in widths if w))
+
+
+def narrowest(hops: list[Hop]) -> Hop | None:
+    """The hop with the least negotiated rate; the nearest to the device where several are equal."""
+    known = [hop for hop in hops if hop.negotiated_mbps is not None]
+    return min(known, key=lambda hop: hop.negotiated_mbps or 0, default=None)
+
+
+class PathLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """The narrowest link between a node and the root complex: between which two nodes, and its rate."""
+
+    upper: str
+    lower: str
+    mbps: float
+
+
+def path_limits(machine: Machine) -> dict[str, PathLimit]:
+    """The narrowest known link above every node, its own link included, in one pass from the top down."""
+    limits: dict[str, PathLimit] = {}
+    for pci in machine.pci.values():
+        upper = pci.parent
+        own = _negotiated_mbps(pci.function) if upper else None
+        _narrow(limits, pci.id, upper, own)
+    for usb in machine.usb.values():
+        if usb.parent is None:
+            _narrow(limits, usb.id, usb.device.controller, None)
+        else:
+            _narrow(limits, usb.id, usb.parent, usb.device.speed_mbps)
+    return limits
+
+
+def _narrow(limits: dict[str, PathLimit], node: str, upper: str | None, own_mbps: float | None) -> None:
+    above = limits.get(upper) if upper else None
+    if upper and own_mbps is not None and (above is None or own_mbps <= above.mbps):
+        limits[node] = PathLimit(upper=upper, lower=node, mbps=own_mbps)
+    elif above is not None:
+        limits[node] = above
