@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn
 
 from etpu_doctor.cli import exit_codes
@@ -20,12 +21,17 @@ class Parser(argparse.ArgumentParser):
     """argparse, but a usage error is an exception like any other, so that ``--json`` can answer in JSON."""
 
     def error(self, message: str) -> NoReturn:
+        """Raise ``UsageError`` instead of printing and leaving."""
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
 def parser(command: str, description: str) -> Parser:
     """A parser of one command."""
-    return Parser(prog=f"etpu-doctor {command}", description=description, allow_abbrev=False)
+    # With a width given, argparse does not import shutil (and lzma and bz2 with it) to ask the terminal for its own.
+    formatter = partial(argparse.HelpFormatter, width=80)
+    return Parser(
+        prog=f"etpu-doctor {command}", description=description, allow_abbrev=False, formatter_class=formatter
+    )
 
 
 def count(value: str) -> int:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from functools import cache
 
-LINE_LIMIT_CHARACTERS = 1 << 20
-
 _COMMANDS = ("lsusb", "lspci", "dmesg", "journalctl", "uname", "ls")
 
 

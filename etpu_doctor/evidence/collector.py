@@ -79,11 +79,29 @@ class Collector:
         listed = self._lists
         if not any(device.port_chain == () for device in listed.values()):
             listed = {**self._earlier_lists, **listed}
-        return join_usb([*self._trees.values(), *listed.values(), *self._details.values()])
+        joined = join_usb([*self._trees.values(), *listed.values(), *self._details.values()])
+        return _mark_unprinted(joined, list(self._trees.values()))
 
     def pci_functions(self) -> list[PciFunction]:
         """Every PCI function of the texts, each once."""
         return join_pci(self._functions.values())
+
+
+def _mark_unprinted(devices: list[UsbDevice], tree: list[UsbDevice]) -> list[UsbDevice]:
+    """A device that ``lsusb`` lists and ``lsusb -t`` leaves out has no usable configuration.
+
+    usbutils up to 015 prints a line for each interface, hence none for such a device. Only believed where all else
+    on the bus agrees, i.e. where both listings are of one moment.
+    """
+    whole = {device.busnum for device in tree if device.port_chain == ()}
+    listed = {(device.busnum, device.devnum) for device in devices if device.vendor_id is not None}
+    whole -= {device.busnum for device in tree if (device.busnum, device.devnum) not in listed}
+    return [
+        msgspec.structs.replace(device, configured=False)
+        if device.busnum in whole and device.port_chain is None and device.configured is None
+        else device
+        for device in devices
+    ]
 
 
 def join_usb(partial: Iterable[UsbDevice]) -> list[UsbDevice]:

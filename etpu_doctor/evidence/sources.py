@@ -15,13 +15,16 @@ from etpu_doctor.evidence.errors import EvidenceError
 from etpu_doctor.evidence.formats.base import Line
 from etpu_doctor.evidence.live import read_apex, read_pci, read_usb
 from etpu_doctor.evidence.sysfs import DirectoryTree, SysfsTree
-from etpu_doctor.evidence.text import bounded_lines, read_lines
 from etpu_doctor.evidence.umockdev import looks_like_description, read_description
 from etpu_doctor.facts.evidence import Evidence, Missing, SourceKind
 from etpu_doctor.facts.host import Host
 from etpu_doctor.facts.usb import UsbDevice
 
 FILES_LIMIT = 2000
+
+LINE_LIMIT_CHARACTERS = 1 << 20
+"""A file without line ends must not fill the memory: a longer line is read in pieces."""
+
 _ABOUT_THE_CAPTURE = frozenset({"case.toml", "expected.json", "README", "README.md", "manifest.json"})
 _SYSFS_NAMES = ("sysfs", "sys")
 _GZIP = b"\x1f\x8b"
@@ -72,11 +75,13 @@ class _Reader:
             self._read_text(name, _as_text(buffered, start))
 
     def _read_text(self, name: str, handle: TextIO) -> None:
-        lines = bounded_lines(handle)
+        lines = iter(lambda: handle.readline(LINE_LIMIT_CHARACTERS), "")
         head = [line for line, _ in zip(lines, range(200), strict=False)]
         if looks_like_description(head):
             self._add_tree(read_description(_chain(head, lines)))
             return
+        from etpu_doctor.evidence.text import read_lines  # noqa: PLC0415 - the parsers are not needed for a capture
+
         before = self._collector.ignored_count
         understood = read_lines(name, _chain(head, lines), self._collector)
         if not understood and self._kind == "capture":

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TextIO
+from collections.abc import Iterable
 
-from etpu_doctor.evidence.cleaning import LINE_LIMIT_CHARACTERS, clean, is_markup
+from etpu_doctor.evidence.cleaning import clean, is_markup
 from etpu_doctor.evidence.collector import Collector
 from etpu_doctor.evidence.formats.base import Format, Line
 from etpu_doctor.evidence.formats.lspci import Lspci
@@ -66,8 +65,3 @@ class _Reader:
         if self._open is not None:
             self._open.close()
             self._open = None
-
-
-def bounded_lines(handle: TextIO) -> Iterator[str]:
-    """Lines of a text, none longer than a million characters: a file without line ends must not fill the memory."""
-    return iter(lambda: handle.readline(LINE_LIMIT_CHARACTERS), "")

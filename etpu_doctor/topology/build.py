@@ -5,6 +5,7 @@ from __future__ import annotations
 from etpu_doctor.facts.evidence import Evidence
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.usb import UsbDevice
+from etpu_doctor.topology.controllers import attach_controllers
 from etpu_doctor.topology.delegate_index import assign_delegate_strings
 from etpu_doctor.topology.edge_tpu import find_edge_tpus
 from etpu_doctor.topology.machine import Machine, Options, PciNode, UsbNode
@@ -22,8 +23,9 @@ def build(evidence: Evidence, options: Options | None = None) -> Machine:
         pci=pci,
         edge_tpus=[],
         usb_roots=[node.id for node in usb.values() if node.is_root],
-        roots_of_controller=_roots_of_controller(usb),
+        roots_of_controller={},
     )
+    attach_controllers(machine)
     pair_hubs(machine)
     machine.edge_tpus = find_edge_tpus(machine)
     assign_delegate_strings(machine)
@@ -111,11 +113,3 @@ def _domain(address: str) -> str:
 
 def _address_key(address: str) -> tuple[int, str]:
     return (len(_domain(address)), address)
-
-
-def _roots_of_controller(usb: dict[str, UsbNode]) -> dict[str, list[str]]:
-    roots: dict[str, list[str]] = {}
-    for node in usb.values():
-        if node.is_root and node.device.controller is not None:
-            roots.setdefault(node.device.controller, []).append(node.id)
-    return roots

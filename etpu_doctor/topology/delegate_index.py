@@ -9,8 +9,7 @@ PCIe nodes come in readdir order of ``/sys/class/apex``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from etpu_doctor.topology.controllers import bus_path, usb_path
 from etpu_doctor.topology.identity import DFU_ID, id_text
 from etpu_doctor.topology.machine import EdgeTpu, Machine
 
@@ -39,15 +38,6 @@ def kernfs_hash(name: str) -> int:
 def readdir_order(names: list[str]) -> list[str]:
     """Names in the order in which a 64-bit kernel lists them in a sysfs directory."""
     return sorted(names, key=lambda name: (kernfs_hash(name), name))
-
-
-def usb_sort_key(tpu: EdgeTpu, devpath: str | None) -> SortKey:
-    """The device's sysfs path by component; without one, the part of it that the bus and port chain fix."""
-    if devpath is not None:
-        return tuple(devpath.split("/"))
-    ports = (tpu.port_chain or "").split(".")
-    names = [f"{tpu.busnum}-{'.'.join(ports[: depth + 1])}" for depth in range(len(ports))]
-    return (f"usb{tpu.busnum}", *names)
 
 
 def assign_delegate_strings(machine: Machine) -> None:
@@ -85,25 +75,31 @@ def _why_unknown(machine: Machine, usb: list[EdgeTpu]) -> str | None:
         return None
     if any(tpu.port_chain is None or tpu.busnum is None for tpu in usb):
         return NO_PORTS
-    paths = [machine.usb[tpu.id].device.sysfs_devpath for tpu in usb]
-    if len({tpu.busnum for tpu in usb}) > 1 and None in paths:
-        return NO_CONTROLLERS
-    return None
+    return None if _sort_keys(machine, usb) is not None else NO_CONTROLLERS
+
+
+def _sort_keys(machine: Machine, usb: list[EdgeTpu]) -> dict[str, SortKey] | None:
+    """What libudev sorts each device by; ``None`` where it depends on a controller that is not known."""
+    nodes = [machine.usb[tpu.id] for tpu in usb]
+    partial = {node.id: bus_path(node.device.busnum, node.device.port_chain or ()) for node in nodes}
+    roots = [machine.usb.get(f"usb{tpu.busnum}") for tpu in usb]
+    controllers = {root.device.controller if root is not None else None for root in roots}
+    # On one bus, or on the buses of one controller, what stands above is the same for all and decides nothing.
+    if len({tpu.busnum for tpu in usb}) == 1 or (len(controllers) == 1 and None not in controllers):
+        return partial
+    whole = {node.id: usb_path(machine, node) for node in nodes}
+    known = {name: path for name, path in whole.items() if path is not None}
+    return known if len(known) == len(whole) else None
 
 
 def _ordered(machine: Machine, usb: list[EdgeTpu], *, fresh_first: bool) -> list[EdgeTpu]:
-    same_bus = len({tpu.busnum for tpu in usb}) == 1
-
-    def key(tpu: EdgeTpu) -> SortKey:
-        # On one bus the ports decide, whether or not some records carry the full path.
-        return usb_sort_key(tpu, None if same_bus else machine.usb[tpu.id].device.sysfs_devpath)
-
-    return _fresh_first(sorted(usb, key=key, reverse=True)) if fresh_first else sorted(usb, key=key, reverse=True)
+    keys = _sort_keys(machine, usb) or {}
+    ordered = sorted(usb, key=lambda tpu: keys.get(tpu.id, ()), reverse=True)
+    return _fresh_first(ordered) if fresh_first else ordered
 
 
 def _fresh_first(tpus: list[EdgeTpu]) -> list[EdgeTpu]:
-    fresh: Callable[[EdgeTpu], bool] = lambda tpu: tpu.identity != _DFU  # noqa: E731 - a named key reads better here
-    return sorted(tpus, key=fresh)
+    return sorted(tpus, key=lambda tpu: tpu.identity != _DFU)
 
 
 def _without_udev(usb: list[EdgeTpu]) -> list[EdgeTpu]:

@@ -210,7 +210,7 @@ def _verbose(function: PciFunction, slot: str) -> str:
     lines = [
         f"{header(function, slot)} (prog-if {function.prog_if:02x})",
         f"\t{_subsystem(function)}",
-        f"\tControl: I/O- Mem{_sign(function.memory_enabled)} BusMaster{_sign(function.bus_master)} SpecCycle- DisINTx+",
+        f"\tControl: I/O- Mem{_sign(function.memory_enabled)} BusMaster{_sign(function.bus_master)} SpecCycle-",
         "\tStatus: Cap+ 66MHz- UDF- FastB2B- ParErr- DEVSEL=fast >TAbort- <TAbort- <MAbort- >SERR- <PERR- INTx-",
         *(_bar(bar) for bar in function.bars or ()),
     ]

@@ -177,29 +177,31 @@ class Lspci:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._block: _Block | None = None
-        self._header_next = False
+        self._asked: tuple[str, PciFunction | None] = ("", None)
 
     def starts(self, text: str) -> bool:
         """Whether the line opens a device. The answer is kept: it tells ``close`` what ended the block."""
-        self._header_next = parse_header(text) is not None
-        return self._header_next
+        self._asked = (text, parse_header(text))
+        return self._asked[1] is not None
 
     def feed(self, line: Line) -> bool:
         """Take a header, or a line below one."""
         block = self._block
         if block is not None and block.line.file != line.file:
             self._finish(followed=False)
-        header = parse_header(line.text)
+        text, header = self._asked
+        if text is not line.text:
+            header = parse_header(line.text)
+        self._asked = ("", None)
         if header is not None:
             self._finish(followed=True)
-            self._header_next = False
             self._block = _Block(line, header)
             return True
         return self._block is not None and self._feed_below(self._block, line.text)
 
     def close(self) -> None:
         """Hand over the device in hand."""
-        self._finish(followed=self._header_next)
+        self._finish(followed=self._asked[1] is not None)
 
     def _feed_below(self, block: _Block, text: str) -> bool:
         stripped = text.strip()

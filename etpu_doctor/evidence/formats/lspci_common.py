@@ -10,6 +10,8 @@ EDGE_TPU_IDS = (0x1AC1, 0x089A)
 """Vendor and device of the PCIe Edge TPU (pci.ids: ``Global Unichip Corp.``, ``Coral Edge TPU``)."""
 
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
+_FUNCTIONS = frozenset("01234567")
+_SHORT_SLOT = len("00:00.0")
 _LONGEST_SLOT = len("01234567:00:00.0")
 _BEFORE_A_SLOT = " \t-*>`|•"
 _COMMENT_MARKS = ("<-", "<=", "←", "//", "  #")
@@ -153,14 +155,16 @@ def hex_value(text: str, digits: int) -> int | None:
 
 def parse_slot(word: str) -> Slot | None:
     """Read ``02:00.0``, ``0000:02:00.0`` or, with the long domain of a VMD controller, ``10000:02:00.0``."""
-    if not len("00:00.0") <= len(word) <= _LONGEST_SLOT or word[-2] != "." or word[-1] not in "01234567":
+    domain, bus, device, function = word[:-8], word[-7:-5], word[-4:-2], word[-1:]
+    if len(word) > _LONGEST_SLOT or word[-5:-4] != ":" or word[-2:-1] != "." or function not in _FUNCTIONS:
         return None
-    *domains, bus, device = word[:-2].lower().split(":")
-    domain = domains[0] if domains else "0000"
-    fits = len(domains) <= 1 and len(domain) >= len("0000") and hex_value(domain, len(domain)) is not None
-    if not fits or hex_value(bus, 2) is None or (hex_value(device, 2) or 0) > 0x1F or hex_value(device, 2) is None:
+    if not (_HEX_DIGITS.issuperset(bus) and _HEX_DIGITS.issuperset(device) and device[0] in "01"):
         return None
-    return Slot(f"{domain}:{bus}:{device}.{word[-1]}", domain_assumed=not domains)
+    if len(word) == _SHORT_SLOT:
+        return Slot(f"0000:{word.lower()}", domain_assumed=True)
+    if len(domain) < len("0000") or word[-8] != ":" or not _HEX_DIGITS.issuperset(domain):
+        return None
+    return Slot(word.lower(), domain_assumed=False)
 
 
 def leading_slot(text: str) -> tuple[Slot, str] | None:

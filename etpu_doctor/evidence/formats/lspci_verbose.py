@@ -287,7 +287,7 @@ def _link_status(details: Details, rest: str) -> bool:
 
 def _link(text: str) -> tuple[float | None, int | None]:
     """Speed in GT/s and width in lanes; ``unknown`` and ``x0`` (no link) are ``None``."""
-    speed = text.partition("Speed ")[2][:16].partition("GT/s")[0]
+    speed = text.partition("Speed ")[2][:16].partition("GT/s")[0].strip()
     width = text.partition("Width x")[2][:3].partition(",")[0].partition(" ")[0]
     known = speed.isascii() and speed.replace(".", "", 1).isdecimal()
     return float(speed) if known else None, (int(width) or None) if width.isascii() and width.isdecimal() else None

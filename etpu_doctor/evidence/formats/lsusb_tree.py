@@ -133,7 +133,7 @@ class LsusbTree:
         return root
 
     def _add(self, line: Line, entry: Entry) -> TreeDevice:
-        """Add an entry to the bus; what it cannot be added for is set aside, but may still get its notes."""
+        """Add an entry to the bus. One with a used number keeps its place, as what is below it is not below another."""
         if self._bus is None:
             self._bus = _Bus(None)
         device = TreeDevice(line, entry)
@@ -142,7 +142,8 @@ class LsusbTree:
         if known is device:
             self._bus.devices.append(device)
         elif known.entry.bus is not None or known.entry.port != entry.port:
-            self._sink.ignore(line, f"device number {entry.dev} is taken by an entry above")
+            device.refused = f"device number {entry.dev} is taken by an entry above"
+            self._bus.devices.append(device)
             return device
         elif not known.add_interface(entry):
             self._sink.ignore(line, f"device {entry.dev} is printed twice")
@@ -156,8 +157,9 @@ class LsusbTree:
         if bus.root:
             self._sink.usb(bus.root.usb(bus.root.entry.bus, Place(())))
         for device, spot in zip(bus.devices, self._places(bus), strict=True):
-            if spot.why:
-                self._sink.ignore(device.line, spot.why)
+            why = device.refused or spot.why
+            if why:
+                self._sink.ignore(device.line, why)
             else:
                 self._sink.usb(device.usb(bus.root.entry.bus if bus.root else None, spot))
         if any(device.vendor_id is not None for device in (*bus.devices, *filter(None, [bus.root]))):
@@ -172,7 +174,7 @@ class LsusbTree:
         if bus.root is None:
             places = place_without_root(items)
         else:
-            places = place(items, bus.root_item(), self._unit)
+            places = place(items, _root_item(bus.root, bus.devices[0]), self._unit)
             self._unit = indent_unit(items) or self._unit
         return [spot if chain is None else Place(chain) for spot, chain in zip(places, printed, strict=True)]
 
@@ -187,14 +189,11 @@ class _Bus:
         self.devices: list[TreeDevice] = []
         self.by_number: dict[int, TreeDevice] = {root.entry.dev: root} if root else {}
 
-    def root_item(self) -> Item:
-        """The root hub as the search wants it."""
-        if self.root is None:
-            return Item(0, 0, hub=True, ports=None, speed_mbps=None)
-        item = self.root.item()
-        # Behind a prompt, the root's column is not that of the listing.
-        behind_prompt = self.root.entry.glued and not self.devices[0].entry.glued
-        return item._replace(indent=0, hub=True) if behind_prompt else item._replace(hub=True)
+
+def _root_item(root: TreeDevice, first: TreeDevice) -> Item:
+    """The root hub as the search wants it. Behind a prompt, its column is not that of the listing."""
+    item = root.item()
+    return item._replace(hub=True, indent=0 if root.entry.glued and not first.entry.glued else item.indent)
 
 
 def _is_cut_root(text: str) -> bool:

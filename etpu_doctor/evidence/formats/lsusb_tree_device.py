@@ -48,7 +48,7 @@ _ID_LENGTH = len("18d1:9302")
 
 
 class TreeDevice:
-    """What the lines of one device said of it."""
+    """What the lines of one device said of it; ``refused`` is the reason not to hand it over."""
 
     __slots__ = (
         "entry",
@@ -59,6 +59,7 @@ class TreeDevice:
         "printed_chain",
         "product",
         "product_id",
+        "refused",
         "serial",
         "vendor_id",
         "vendor_name",
@@ -76,6 +77,7 @@ class TreeDevice:
         self.serial: str | None = None
         self.printed_bus: int | None = None
         self.printed_chain: tuple[int, ...] | None = None
+        self.refused: str | None = None
 
     def add_interface(self, entry: Entry) -> bool:
         """Add the interface of a line; false if it has none that is new."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from etpu_doctor.evidence.origin import first_seen
-from etpu_doctor.knowledge.accelerators import Accelerator, accelerators
 from etpu_doctor.rules.finding import Fact, Finding, Remedy, RuleInfo
 from etpu_doctor.topology.identity import id_text
 from etpu_doctor.topology.machine import Machine
+
+if TYPE_CHECKING:
+    from etpu_doctor.knowledge.accelerators import Accelerator
 
 INFO = RuleInfo(
     code="ETD103",
@@ -38,6 +41,8 @@ def check(machine: Machine) -> Iterator[Finding]:
     """One finding for each foreign accelerator on a machine without an Edge TPU."""
     if machine.edge_tpus or not (machine.usb or machine.pci):
         return
+    from etpu_doctor.knowledge.accelerators import accelerators  # noqa: PLC0415 - most machines need no such list
+
     known = accelerators()
     for usb in machine.usb.values():
         found = known.get(("usb", id_text(usb.device.vendor_id, usb.device.product_id) or ""))

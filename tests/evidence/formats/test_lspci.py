@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from etpu_doctor.evidence.formats.base import Line
 from etpu_doctor.evidence.formats.lspci import Lspci, LspciTree, parse_header
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.seen import Seen
@@ -304,6 +305,16 @@ def test_details_behind_something_else_belong_to_nobody(text: str, left: int) ->
     recorder = read(Lspci, text)
     assert left == len(recorder.left)
     assert all(not each.driver_known for each in recorder.functions)
+
+
+def test_a_line_may_be_fed_without_being_asked_about() -> None:
+    """``feed`` does not depend on ``starts`` having seen the line."""
+    recorder = Recorder()
+    parser = Lspci(recorder)
+    for number, text in enumerate((TPU_NN, NEXT), 1):
+        assert parser.feed(Line("x", number, text))
+    parser.close()
+    assert ["0000:02:00.0", "0000:03:00.0"] == [each.address for each in recorder.functions]
 
 
 def test_a_message_between_the_lines_is_left_out() -> None:

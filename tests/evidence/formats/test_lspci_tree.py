@@ -111,6 +111,21 @@ def test_several_domains() -> None:
     ] == parents(read(LspciTree, text))
 
 
+def test_several_domains_without_indentation_after_a_cut() -> None:
+    """The next domain ends what was open in the one before."""
+    text = """\
+-+-[0000:00]-+-00.0  A
+|           +-01.0-[01]-+-00.0  B
+\\-[0001:00]---00.0  C
+"""
+    assert [
+        ("0000:00:00.0", None),
+        ("0000:00:01.0", None),
+        ("0000:01:00.0", "0000:00:01.0"),
+        ("0001:00:00.0", None),
+    ] == parents(read(LspciTree, text))
+
+
 def test_a_bridge_with_several_buses() -> None:
     """Buses behind one bridge that no further bridge explains are printed in brackets, and belong to that bridge."""
     text = "-[0000:00]---01.0-[01-03]-+-[0000:01]---00.0\n                          \\-[0000:02]---00.0"

@@ -169,7 +169,7 @@ def test_port_types(text: str, expected: str | None) -> None:
         ("Speed 2.5GT/s, Width x1", (2.5, 1)),
         ("Speed 5GT/s (ok), Width x1 (ok)", (5.0, 1)),
         ("Speed 2.5GT/s (downgraded), Width x4 (downgraded)", (2.5, 4)),
-        ("Speed 16.0 GT/s, Width x16", (None, 16)),
+        ("Speed 16.0 GT/s, Width x16", (16.0, 16)),
         ("Speed 32GT/s, Width x16", (32.0, 16)),
         ("Speed unknown, Width x0", (None, None)),
         ("Speed <unknown>, Width x0, TrErr- Train-", (None, None)),

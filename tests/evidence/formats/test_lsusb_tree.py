@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etpu_doctor.evidence.formats.base import Line
@@ -398,6 +398,13 @@ class TestMangled:
             device.speed_mbps,
         )
 
+    def test_blank_lines_do_not_end_an_entry(self) -> None:
+        """A broken entry goes on behind the blank lines of a double spaced text."""
+        assert (5000, (1,)) == (
+            (device := below(ROOT, "    |__ Port 1: Dev 2,", "", "5000M")).speed_mbps,
+            device.port_chain,
+        )
+
     def test_a_wrapped_verbose_entry(self) -> None:
         """What -v prints below a cut entry ends it, and still belongs to it."""
         sink, _ = read(f"{ROOT}\n    |__ Port 1: Dev 2, If 0, Class=Vend\n        ID 18d1:9302 Google Inc.")
@@ -482,6 +489,13 @@ class TestContradictions:
         )
         assert [(3, "device number 2 is taken by an entry above")] == sink.ignored
         assert [None, None] == [device.vendor_id for device in sink.devices]
+
+    def test_children_of_a_used_number_keep_their_place(self) -> None:
+        """What is below an entry that was set aside does not slip to another hub."""
+        hub = "    |__ Port {}: Dev 2, If 0, Class=Hub, Driver=hub/4p, 5000M"
+        sink, _ = read(f"{ROOT}\n{hub.format(1)}\n{hub.format(2)}\n        |__ Port 1: Dev 3, 5000M")
+        assert [(3, "device number 2 is taken by an entry above")] == sink.ignored
+        assert {(2, 1): (), (2, 2): (1,), (2, 3): (2, 1)} == chains(sink.devices)
 
     def test_the_number_of_the_root_hub_is_used(self) -> None:
         """No device has the number of the root hub."""
@@ -617,16 +631,19 @@ HARMFUL: dict[str, Callable[[str, st.DataObject], str]] = {
 class TestRoundTrip:
     """Random trees, printed and read again."""
 
+    @settings(deadline=None)
     @given(usb_devices(unconfigured=True), st.integers(0, 3))
     def test_new_dialect(self, tree: list[UsbDevice], verbose: int) -> None:
         """Everything that new usbutils print is read."""
         self._same(tree, render(tree, padded=True, verbose=verbose), verbose)
 
+    @settings(deadline=None)
     @given(usb_devices(), st.integers(0, 3))
     def test_old_dialect(self, tree: list[UsbDevice], verbose: int) -> None:
         """Everything that old usbutils print is read."""
         self._same(tree, render(tree, padded=False, verbose=verbose), verbose)
 
+    @settings(max_examples=40, deadline=None)
     @pytest.mark.parametrize("kind", HARMLESS)
     @given(tree=usb_devices(), padded=st.booleans(), data=st.data())
     def test_harmless_changes(self, kind: str, tree: list[UsbDevice], padded: bool, data: st.DataObject) -> None:
@@ -634,6 +651,7 @@ class TestRoundTrip:
         text = HARMLESS[kind](render(tree, padded=padded), data)
         assert _sorted_facts(tree) == _sorted_facts(read(text)[0].devices)
 
+    @settings(max_examples=40, deadline=None)
     @pytest.mark.parametrize("kind", HARMFUL)
     @given(tree=usb_devices(), padded=st.booleans(), data=st.data())
     def test_harmful_changes(self, kind: str, tree: list[UsbDevice], padded: bool, data: st.DataObject) -> None:
@@ -644,6 +662,7 @@ class TestRoundTrip:
         certain = [device for device in found if device.chain_certain]
         assert [places[device.busnum, device.devnum] for device in certain] == [d.port_chain for d in certain]
 
+    @settings(deadline=None)
     @given(tree=usb_devices(), lost=st.sets(st.integers(0, 40), max_size=3))
     def test_lost_lines(self, tree: list[UsbDevice], lost: set[int]) -> None:
         """Lines that were cut out take only their own devices with them."""
@@ -684,6 +703,7 @@ _PIECES = st.sampled_from(
 class TestAnyInput:
     """Input that is no listing."""
 
+    @settings(deadline=None)
     @given(st.lists(st.text() | st.lists(_PIECES).map("".join)))
     def test_never_raises(self, lines: list[str]) -> None:
         """Any lines in any order are read without an error, and every entry gets its place or a reason."""
@@ -695,6 +715,7 @@ class TestAnyInput:
         parser.close()
         assert all(why for _, why in sink.ignored)
 
+    @settings(deadline=None)
     @given(st.lists(_PIECES, max_size=30).map("".join))
     def test_closing_twice_is_harmless(self, text: str) -> None:
         """Nothing is handed over twice."""

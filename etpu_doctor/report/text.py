@@ -1,0 +1,488 @@
+"""The text face: a Report on a terminal or in a pipe, with rich.
+
+Calm and short: a verdict, the tree, the findings worst first. Words carry the meaning, colours only repeat it. Every
+text passes ``_Page.clean`` before it is laid out, and reaches rich as ``Text``, never as markup.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from etpu_doctor.report.escape import cells, for_terminal, shorten, to_ascii, wrap
+from etpu_doctor.report.report import Report
+from etpu_doctor.report.tree import (
+    GAP,
+    Part,
+    delegate_text,
+    error_text,
+    fact_text,
+    fit,
+    ignored_text,
+    missing_text,
+    place_parts,
+    place_text,
+    source_text,
+    speed_words,
+    state_text,
+    tree_lines,
+    verdict,
+)
+from etpu_doctor.rules.finding import Command, Finding, RuleInfo
+from etpu_doctor.topology.machine import EdgeTpu
+
+Color = Literal["auto", "always", "never"]
+
+FINDING_LINES = 8
+"""A finding never takes more lines than this, its next steps included."""
+
+_WIDEST, _NARROWEST, _USUAL = 120, 24, 80
+_NARROW = 60
+_TREE_LINES = 200
+_MISSING_LINES = 3
+_TITLE_LINES = 2
+_HEAD = 7
+
+_STYLES = {
+    "ERROR": "bold red",
+    "WARNING": "bold yellow",
+    "UNKNOWN": "bold magenta",
+    "INFO": "bold cyan",
+    "OK": "bold green",
+    "heading": "bold",
+    "quiet": "dim",
+    "command": "cyan",
+    "replay": "bold magenta",
+    "guide": "dim",
+    "more": "dim",
+    "slow": "bold yellow",
+    "limit": "yellow",
+    "tpu": "bold green",
+    "possible": "bold magenta",
+}
+"""Of the 16 colours that every terminal has; what is not listed has the terminal's own."""
+
+
+class _Span(NamedTuple):
+    text: str
+    style: str = ""
+
+
+Row = Sequence[_Span]
+
+
+class _Page:
+    """Where lines go: knows the width, the alphabet and whether colours are wanted."""
+
+    def __init__(self, stream: TextIO, *, color: Color, ascii_only: bool, width: int | None) -> None:
+        self.ascii_only = ascii_only
+        self.width = max(_NARROWEST, min(width or _terminal_width(stream), _WIDEST))
+        colored = _wants_color(stream, color)
+        self._console = Console(
+            file=stream,
+            width=self.width,
+            force_terminal=colored,
+            force_jupyter=False,
+            color_system="standard" if colored else None,
+            no_color=not colored,
+            legacy_windows=False,
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
+
+    def clean(self, text: str) -> str:
+        """The text fit for this page."""
+        safe = for_terminal(text)
+        return to_ascii(safe) if self.ascii_only else safe
+
+    def wrap(self, text: str, indent: int, *, first: int | None = None, limit: int | None = None) -> list[str]:
+        """Wrapped lines without their indent; ``first`` is the indent of the first. Cut after ``limit`` lines."""
+        room = self.width - indent
+        lines = wrap(self.clean(text), room, first=None if first is None else self.width - first)
+        if limit is None or len(lines) <= limit:
+            return lines
+        return [*lines[: limit - 1], self._cut(lines[limit - 1], room)]
+
+    def _cut(self, line: str, room: int) -> str:
+        """A line with the mark that something follows, after a whole word where there is one."""
+        dots = "..." if self.ascii_only else "…"
+        while cells(line) + 1 + len(dots) > room and " " in line:
+            line = line.rpartition(" ")[0]
+        return shorten(f"{line} {dots}", room, ascii_only=self.ascii_only)
+
+    def put(self, *spans: _Span) -> None:
+        """Print one row."""
+        text = Text(no_wrap=True, end="\n")
+        for span in spans:
+            text.append(span.text, _STYLES.get(span.style) or None)
+        self._console.print(text, soft_wrap=True)
+
+    def rows(self, rows: Iterable[Row]) -> None:
+        """Print rows as they are."""
+        for row in rows:
+            self.put(*row)
+
+    def paragraph(self, text: str, *, style: str = "", indent: int = 0, limit: int | None = None) -> None:
+        """Print wrapped text; lines after the first are indented by two more columns."""
+        lines = self.wrap(text, indent + 2, first=indent, limit=limit)
+        for index, line in enumerate(lines):
+            self.put(_Span(" " * (indent + (2 if index else 0))), _Span(line, style))
+
+    def gap(self) -> None:
+        """Print an empty line."""
+        self.put()
+
+
+def _wants_color(stream: TextIO, color: Color) -> bool:
+    """``auto``: a terminal that is no dumb one, and no ``NO_COLOR`` (no-color.org: set and not empty)."""
+    if color != "auto":
+        return color == "always"
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _terminal_width(stream: TextIO) -> int:
+    if not stream.isatty():
+        return _USUAL
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL
+    except (OSError, ValueError):
+        return _USUAL
+
+
+def render(report: Report, *, color: Color, ascii_only: bool, width: int | None, stream: TextIO) -> None:
+    """Print the report."""
+    page = _Page(stream, color=color, ascii_only=ascii_only, width=width)
+    if _refused(page, report):
+        return
+    word, sentence = verdict(report)
+    _labelled(page, word, sentence)
+    _source(page, report)
+    page.gap()
+    _tree(page, report, max_lines=_TREE_LINES)
+    _findings(page, report)
+    _limits(page, report)
+
+
+def render_tree(
+    report: Report, *, color: Color, ascii_only: bool, width: int | None, stream: TextIO, show_all: bool = False
+) -> None:
+    """Print the whole tree; ``show_all`` adds the PCI functions that have nothing to do with Edge TPUs."""
+    page = _Page(stream, color=color, ascii_only=ascii_only, width=width)
+    if _refused(page, report):
+        return
+    if report.source.kind != "live":
+        _source(page, report)
+    _tree(page, report, show_all=show_all)
+
+
+def render_devices(report: Report, *, color: Color, ascii_only: bool, width: int | None, stream: TextIO) -> None:
+    """Print a line for each Edge TPU: from the delegate string to the port it is plugged into."""
+    page = _Page(stream, color=color, ascii_only=ascii_only, width=width)
+    if _refused(page, report):
+        return
+    if report.source.kind != "live":
+        _source(page, report)
+    if not report.edge_tpus:
+        page.paragraph(f"No Edge TPU: {report.diagnosis.summary}")
+    table = [_device_parts(page, tpu, place) for tpu, place in _in_delegate_order(report)]
+    for parts in _aligned(table, page.width):
+        page.rows(_styled(row) for row in place_parts(parts, page.width, under=" " * 7))
+    reasons = [tpu.delegate_unknown_because for tpu in report.edge_tpus if tpu.delegate_device is None]
+    for reason in dict.fromkeys(reasons):
+        page.paragraph(f"not known: {reason or 'the order in which libedgetpu counts'}", style="quiet")
+
+
+def render_rules(
+    rules: Iterable[RuleInfo], *, color: Color, ascii_only: bool, width: int | None, stream: TextIO
+) -> None:
+    """Print a list of rules: code, severity, name, and what each says."""
+    page = _Page(stream, color=color, ascii_only=ascii_only, width=width)
+    for info in rules:
+        word = info.severity.upper()
+        page.put(_Span(page.clean(info.code)), _Span(f"  {word:<7}", word), _Span(f"  {page.clean(info.name)}", "heading"))
+        for line in page.wrap(info.summary, 8):
+            page.put(_Span(" " * 8 + line))
+
+
+def render_explain(info: RuleInfo, *, color: Color, ascii_only: bool, width: int | None, stream: TextIO) -> None:
+    """Print the documentation of a rule: headings bold, paragraphs wrapped."""
+    page = _Page(stream, color=color, ascii_only=ascii_only, width=width)
+    page.paragraph(f"{info.code} {info.name} ({info.severity})", style="heading")
+    page.paragraph(info.summary)
+    for style, text in _blocks(info.documentation):
+        if style == "heading":
+            page.gap()
+        page.paragraph(text, style=style)
+
+
+def _blocks(markdown: str) -> Iterator[tuple[str, str]]:
+    """Headings, list items and paragraphs of the plain Markdown that rules are documented in."""
+    words: list[str] = []
+    for line in markdown.splitlines():
+        starts = not line.strip() or line.startswith(("#", "- ", "* "))
+        if starts and words:
+            yield "", " ".join(words)
+            words = []
+        if line.startswith("#"):
+            yield "heading", line.lstrip("#").strip()
+        elif line.strip():
+            words.append(line.strip())
+    if words:
+        yield "", " ".join(words)
+
+
+def _refused(page: _Page, report: Report) -> bool:
+    """Whether there is no report; says why in one line."""
+    if report.error is None:
+        return False
+    page.put(_Span(page.clean(error_text(report))))
+    return True
+
+
+def _source(page: _Page, report: Report) -> None:
+    page.paragraph(source_text(report), style="replay" if report.source.kind == "demo" else "quiet")
+
+
+def _tree(page: _Page, report: Report, *, show_all: bool = False, max_lines: int | None = None) -> None:
+    empty = True
+    for line in tree_lines(
+        report, width=page.width, ascii_only=page.ascii_only, show_all=show_all, max_lines=max_lines
+    ):
+        empty = False
+        page.rows(_styled(row) for row in fit(line, page.width, ascii_only=page.ascii_only))
+    if empty:
+        page.paragraph("The evidence shows no USB or PCI device.")
+
+
+def _styled(row: list[Part]) -> list[_Span]:
+    return [_Span(part.text, part.role) for part in row]
+
+
+def _labelled(page: _Page, word: str, text: str, *, limit: int | None = None) -> int:
+    """Print a severity word and a text beside it; returns how many lines that took."""
+    lines = page.wrap(text, _indent(page), first=len(word) + 2, limit=limit)
+    page.put(_Span(word, word), _Span(GAP + lines[0]))
+    for line in lines[1:]:
+        page.put(_Span(" " * _indent(page) + line))
+    return len(lines)
+
+
+def _indent(page: _Page) -> int:
+    return 2 if page.width < _NARROW else 7
+
+
+def _findings(page: _Page, report: Report) -> None:
+    for finding in report.findings:
+        if finding.severity in ("error", "warning"):
+            page.gap()
+            _fault(page, finding)
+    short = [finding for finding in report.findings if finding.severity in ("unknown", "info")]
+    if short:
+        page.gap()
+    for finding in sorted(short, key=lambda finding: finding.severity == "info"):
+        _note(page, finding)
+
+
+def _note(page: _Page, finding: Finding) -> None:
+    """A finding that is no fault, in a sentence or two."""
+    remedy = f". {finding.remedy.summary}" if finding.remedy is not None and finding.severity == "info" else ""
+    text = f"{finding.title}{remedy.removesuffix('.')} ({_with_confidence(finding.code, finding)})"
+    _labelled(page, finding.severity.upper(), text, limit=FINDING_LINES)
+
+
+def _with_confidence(name: str, finding: Finding) -> str:
+    return name if finding.confidence == "certain" else f"{name}, {finding.confidence}"
+
+
+def _fault(page: _Page, finding: Finding) -> None:
+    limit = _TITLE_LINES if page.width >= _NARROW else _TITLE_LINES + 1
+    used = _labelled(page, finding.severity.upper(), finding.title, limit=limit)
+    name = page.clean(_with_confidence(f"{finding.code} {finding.rule}", finding))
+    pointer = f"{GAP}(more: etpu-doctor explain {page.clean(finding.code)})"
+    beside = _indent(page) + cells(name) + cells(pointer) <= page.width
+    rows, cut = _body(page, finding, FINDING_LINES - used - 1)
+    if cut and not beside:
+        rows, cut = _body(page, finding, FINDING_LINES - used - 2)
+    room = page.width - _indent(page)
+    name = shorten(name, room, ascii_only=page.ascii_only)
+    page.put(_Span(" " * _indent(page)), _Span(name, "quiet"), _Span(pointer if cut and beside else "", "quiet"))
+    page.rows(rows)
+    if cut and not beside:
+        text = shorten(pointer.strip(), room, ascii_only=page.ascii_only)
+        page.put(_Span(" " * _indent(page)), _Span(text, "quiet"))
+
+
+def _body(page: _Page, finding: Finding, room: int) -> tuple[list[Row], bool]:
+    """Facts and remedy in at most ``room`` rows, and whether something was left out. The remedy goes first."""
+    blocks = _remedy(page, finding)
+    wanted = sum(_height(page, block) for block in blocks)
+    for_facts = max(1, room - wanted) if finding.facts else 0
+    facts, cut = _facts(page, finding, for_facts)
+    sizes = _share([_height(page, block) for block in blocks], room - len(facts))
+    remedy = [row for block, size in zip(blocks, sizes, strict=True) for row in _lay(page, block, size)]
+    return [*facts, *remedy], cut or len(remedy) < wanted
+
+
+def _share(heights: list[int], room: int) -> list[int]:
+    """How many rows each block gets: one for each of the first, then what makes most of them whole."""
+    sizes = [1 if index < room else 0 for index in range(len(heights))]
+    left = room - sum(sizes)
+    for index in sorted(range(len(heights)), key=lambda index: heights[index]):
+        if sizes[index]:
+            more = min(heights[index] - 1, left)
+            sizes[index] += more
+            left -= more
+    return sizes
+
+
+def _facts(page: _Page, finding: Finding, limit: int) -> tuple[list[Row], bool]:
+    """As many whole facts as fit into ``limit`` rows, and whether some did not."""
+    texts = [_short_origin(page.clean(fact_text(fact))) for fact in finding.facts]
+    if not texts or limit < 1:
+        return [], bool(texts)
+    indent = _indent(page) + _HEAD
+    shown, lines = _longest_start(texts, limit, lambda text: page.wrap(text, indent))
+    lines = lines or page.wrap(texts[0], indent, limit=limit)
+    rows = [_hanging(page, "seen" if not index else "", line) for index, line in enumerate(lines)]
+    return rows, shown < len(texts)
+
+
+def _longest_start(texts: list[str], limit: int, lay: Callable[[str], list[str]]) -> tuple[int, list[str]]:
+    """How many of the first texts fit into ``limit`` lines, and these lines; a text is never cut."""
+    best: tuple[int, list[str]] = (0, [])
+    for count in range(1, len(texts) + 1):
+        lines = lay("; ".join(texts[:count]))
+        if len(lines) > limit:
+            break
+        best = (count, lines)
+    return best
+
+
+def _short_origin(text: str) -> str:
+    """Files of sysfs by the part that tells them apart."""
+    return text.replace("(/sys/bus/usb/devices/", "(sysfs ").replace("(/sys/bus/pci/devices/", "(sysfs ")
+
+
+def _hanging(page: _Page, head: str, line: str) -> Row:
+    return (_Span(" " * _indent(page)), _Span(f"{head:<{_HEAD}}", "quiet"), _Span(line))
+
+
+class _Block(NamedTuple):
+    """Something to do: a sentence with its head and its number, or a command."""
+
+    head: str
+    mark: str
+    text: str
+    command: Command | None = None
+
+
+def _remedy(page: _Page, finding: Finding) -> list[_Block]:
+    """What to do: the summary, each step, each command."""
+    remedy = finding.remedy
+    if remedy is None:
+        return []
+    steps = [_Block("", f"{number}. ", step) for number, step in enumerate(remedy.steps, 1)]
+    commands = [_Block("", "", page.clean(command.command), command) for command in remedy.commands]
+    return [_Block("do", "", remedy.summary), *steps, *commands]
+
+
+def _height(page: _Page, block: _Block) -> int:
+    """Rows that the whole block takes."""
+    if block.command is not None:
+        return len(_command(page, block.text, block.command))
+    return len(page.wrap(block.text, _indent(page) + _HEAD + len(block.mark)))
+
+
+def _lay(page: _Page, block: _Block, size: int) -> list[Row]:
+    """The block in at most ``size`` rows; a command whole or not at all."""
+    if size < 1:
+        return []
+    if block.command is not None:
+        rows = _command(page, block.text, block.command)
+        return rows if len(rows) <= size else []
+    lines = page.wrap(block.text, _indent(page) + _HEAD + len(block.mark), limit=size)
+    marks = [block.mark, *[" " * len(block.mark)] * (len(lines) - 1)]
+    heads = [block.head, *[""] * (len(lines) - 1)]
+    return [_hanging(page, head, mark + line) for head, mark, line in zip(heads, marks, lines, strict=True)]
+
+
+def _command(page: _Page, text: str, command: Command) -> list[Row]:
+    """A command on one line, if need be further to the left, so that it can be copied whole."""
+    indent = _indent(page) + _HEAD
+    why = page.clean(f"{GAP}# {command.why}")
+    if indent + 2 + cells(text) > page.width:
+        lines = [text] if 2 + cells(text) <= page.width else page.wrap(text, 2)
+        return [(_Span("$ " if not index else GAP), _Span(line, "command")) for index, line in enumerate(lines)]
+    beside = why if indent + 2 + cells(text) + cells(why) <= page.width else ""
+    return [(_Span(" " * indent + "$ "), _Span(text, "command"), _Span(beside, "quiet"))]
+
+
+def _limits(page: _Page, report: Report) -> None:
+    """What the report cannot say: evidence that is missing, lines that were not understood."""
+    missing, ignored = missing_text(report), ignored_text(report)
+    if missing or ignored:
+        page.gap()
+    if missing:
+        for index, line in enumerate(_missing_lines(page, missing)):
+            page.put(_Span((GAP if index else "") + line, "quiet"))
+    if ignored:
+        page.paragraph(ignored, style="quiet")
+
+
+def _missing_lines(page: _Page, missing: list[str]) -> list[str]:
+    """As many whole items as three lines hold."""
+    for shown in range(min(len(missing), 3 * _MISSING_LINES), 0, -1):
+        rest = len(missing) - shown
+        more = f"; and {rest} more (see --json, source.missing)" if rest else ""
+        lines = page.wrap(f"Not in the evidence: {'; '.join(missing[:shown])}{more}", 2, first=0)
+        if len(lines) <= _MISSING_LINES:
+            return lines
+    return page.wrap(f"Not in the evidence: {missing[0]}", 2, first=0, limit=_MISSING_LINES)
+
+
+def _in_delegate_order(report: Report) -> list[tuple[EdgeTpu, str]]:
+    """Edge TPUs with their places: as libedgetpu counts them, those without a number last."""
+    places = place_text(report)
+
+    def key(tpu: EdgeTpu) -> tuple[bool, str, int]:
+        kind, _, number = delegate_text(tpu).partition(":")
+        return (tpu.delegate_device is None, kind, int(number) if number.isdecimal() else 0)
+
+    return [(tpu, places[tpu.id]) for tpu in sorted(report.edge_tpus, key=key)]
+
+
+def _device_parts(page: _Page, tpu: EdgeTpu, place: str) -> tuple[Part, ...]:
+    later = tpu.delegate_device_after_firmware
+    moves = later is not None and tpu.delegate_device is not None and later != tpu.delegate_device
+    texts: list[tuple[str, str]] = [
+        (delegate_text(tpu), "tpu"),
+        (tpu.id, "plain"),
+        (place, "plain"),
+        (speed_words(tpu.speed_mbps), "plain"),
+        (state_text(tpu), "possible" if tpu.state == "possible" else "plain"),
+        (tpu.device_node or "", "plain"),
+        (f"after firmware load: {later}" if moves else "", "limit"),
+    ]
+    return tuple(Part(page.clean(text), role) for text, role in texts)  # type: ignore[arg-type] # closed list above
+
+
+def _aligned(table: list[tuple[Part, ...]], width: int) -> list[tuple[Part, ...]]:
+    """Rows with their columns made equally wide where that fits into one line each; empty parts left out elsewhere."""
+    columns = [max(cells(part.text) for part in column) for column in zip(*table, strict=True)]
+    columns = [size for size in columns if size]
+    if sum(columns) + len(GAP) * (len(columns) - 1) > width:
+        return [tuple(part for part in row if part.text) for row in table]
+    sizes = [max(cells(part.text) for part in column) for column in zip(*table, strict=True)]
+    return [
+        tuple(
+            Part(part.text + " " * (size - cells(part.text)), part.role)
+            for part, size in zip(row, sizes, strict=True)
+            if size
+        )
+        for row in table
+    ]
