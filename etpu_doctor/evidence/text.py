@@ -15,6 +15,8 @@ from etpu_doctor.evidence.formats.lsusb_tree import LsusbTree
 
 NOT_UNDERSTOOD = "not understood"
 
+_FIRST_CHARACTERS = "+\\`Cc"
+
 
 def formats(collector: Collector) -> tuple[Format, ...]:
     """Every parser, the most specific first."""
@@ -48,9 +50,14 @@ class _Reader:
         self.understood = 0
 
     def feed(self, line: Line) -> None:
-        starting = next((parser for parser in self._parsers if parser.starts(line.text)), None)
-        if starting is not None:
-            self._switch(starting)
+        text = line.text
+        # Every header has a colon, a branch of a tree begins with a mark, an error of lsusb with a word: most lines of
+        # a long listing can start nothing, and five parsers need not be asked.
+        if ":" in text or text.lstrip()[:1] in _FIRST_CHARACTERS:
+            for parser in self._parsers:
+                if parser.starts(text):
+                    self._switch(parser)
+                    break
         if self._open is not None and self._open.feed(line):
             self.understood += 1
         elif not is_markup(line.text):

@@ -52,7 +52,7 @@ _MARKDOWN = str.maketrans(
 
 
 def for_terminal(text: str) -> str:
-    """The text with everything that acts or hides shown as an escape (``\\x1b``, ``\\u202e``); one line."""
+    r"""The text with everything that acts or hides shown as an escape (``\x1b``, ``\u202e``); one line."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_visible, text))
@@ -101,7 +101,7 @@ def _head(text: str, width: int) -> str:
 
 
 def wrap(text: str, width: int, *, first: int | None = None) -> list[str]:
-    """Lines of at most ``width`` columns (the first of ``first``), broken at spaces, and inside words that are longer."""
+    """Lines of at most ``width`` columns (the first of ``first``), broken at spaces; longer words are cut."""
     lines: list[str] = []
     room, line, used = width if first is None else first, "", 0
     for word in text.split():
@@ -119,7 +119,7 @@ def wrap(text: str, width: int, *, first: int | None = None) -> list[str]:
 
 
 def _pieces(word: str, first: int, width: int) -> list[str]:
-    """A word cut into pieces that fit; most words are one piece. Widths are 2 or more, so each piece has a character."""
+    """A word cut into pieces that fit, mostly one. Widths are 2 or more, so that each piece has a character."""
     pieces, start, room = [], 0, first
     while start < len(word):
         # Looking at `room` characters at a time keeps a word of a megabyte linear.

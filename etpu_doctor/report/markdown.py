@@ -95,10 +95,10 @@ def _command(command: Command) -> Iterator[str]:
 
 
 def _footer(report: Report) -> Iterator[str]:
-    source = report.source
-    yield from ("", "---", "")
-    covers = ", ".join(source.covers) or "nothing"
-    yield f"{for_markdown(f'{report.tool.name} {report.tool.version}, {report.generated_at}')}; the evidence covers {for_markdown(covers)}."
+    source, tool = report.source, report.tool
+    made_by = for_markdown(f"{tool.name} {tool.version}, {report.generated_at}")
+    covers = for_markdown(", ".join(source.covers) or "nothing")
+    yield from ("", "---", "", f"{made_by}; the evidence covers {covers}.")
     if source.missing:
         yield from ("", "Not in the evidence:", "")
         for each in source.missing:

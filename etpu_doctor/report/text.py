@@ -45,7 +45,6 @@ _NARROW = 60
 _TREE_LINES = 200
 _MISSING_LINES = 3
 _TITLE_LINES = 2
-_HEAD = 7
 
 _STYLES = {
     "ERROR": "bold red",
@@ -81,19 +80,8 @@ class _Page:
     def __init__(self, stream: TextIO, *, color: Color, ascii_only: bool, width: int | None) -> None:
         self.ascii_only = ascii_only
         self.width = max(_NARROWEST, min(width or _terminal_width(stream), _WIDEST))
-        colored = _wants_color(stream, color)
-        self._console = Console(
-            file=stream,
-            width=self.width,
-            force_terminal=colored,
-            force_jupyter=False,
-            color_system="standard" if colored else None,
-            no_color=not colored,
-            legacy_windows=False,
-            markup=False,
-            emoji=False,
-            highlight=False,
-        )
+        self._stream = stream
+        self._console = _console(stream, self.width) if _wants_color(stream, color) else None
 
     def clean(self, text: str) -> str:
         """The text fit for this page."""
@@ -117,9 +105,14 @@ class _Page:
 
     def put(self, *spans: _Span) -> None:
         """Print one row."""
-        text = Text(no_wrap=True, end="\n")
+        if self._console is None:
+            # Without colours rich has nothing to add, and a long tree in a pipe is ten times as fast.
+            self._stream.write("".join(span.text for span in spans).rstrip() + "\n")
+            return
+        text = Text()
         for span in spans:
-            text.append(span.text, _STYLES.get(span.style) or None)
+            text.append(span.text, _STYLES.get(span.style))
+        text.rstrip()
         self._console.print(text, soft_wrap=True)
 
     def rows(self, rows: Iterable[Row]) -> None:
@@ -136,6 +129,22 @@ class _Page:
     def gap(self) -> None:
         """Print an empty line."""
         self.put()
+
+
+def _console(stream: TextIO, width: int) -> Console:
+    """A console that colours what it is told to and nothing else: no markup, no emoji codes, no guessed highlights."""
+    return Console(
+        file=stream,
+        width=width,
+        force_terminal=True,
+        force_jupyter=False,
+        color_system="standard",
+        no_color=False,
+        legacy_windows=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
 
 
 def _wants_color(stream: TextIO, color: Color) -> bool:
@@ -168,7 +177,7 @@ def render(report: Report, *, color: Color, ascii_only: bool, width: int | None,
     _limits(page, report)
 
 
-def render_tree(
+def render_tree(  # noqa: PLR0913 - the four options of every text face and one of its own
     report: Report, *, color: Color, ascii_only: bool, width: int | None, stream: TextIO, show_all: bool = False
 ) -> None:
     """Print the whole tree; ``show_all`` adds the PCI functions that have nothing to do with Edge TPUs."""
@@ -188,7 +197,8 @@ def render_devices(report: Report, *, color: Color, ascii_only: bool, width: int
     if report.source.kind != "live":
         _source(page, report)
     if not report.edge_tpus:
-        page.paragraph(f"No Edge TPU: {report.diagnosis.summary}")
+        unknown = report.diagnosis.cause == "unknown"
+        page.paragraph(report.diagnosis.summary if unknown else "No Edge TPU was found.")
     table = [_device_parts(page, tpu, place) for tpu, place in _in_delegate_order(report)]
     for parts in _aligned(table, page.width):
         page.rows(_styled(row) for row in place_parts(parts, page.width, under=" " * 7))
@@ -204,7 +214,8 @@ def render_rules(
     page = _Page(stream, color=color, ascii_only=ascii_only, width=width)
     for info in rules:
         word = info.severity.upper()
-        page.put(_Span(page.clean(info.code)), _Span(f"  {word:<7}", word), _Span(f"  {page.clean(info.name)}", "heading"))
+        code, name = page.clean(info.code), page.clean(info.name)
+        page.put(_Span(code), _Span(f"{GAP}{word:<7}", word), _Span(f"{GAP}{name}", "heading"))
         for line in page.wrap(info.summary, 8):
             page.put(_Span(" " * 8 + line))
 
@@ -276,6 +287,11 @@ def _indent(page: _Page) -> int:
     return 2 if page.width < _NARROW else 7
 
 
+def _text_indent(page: _Page) -> int:
+    """Where the words beside ``seen`` and ``do`` begin."""
+    return _indent(page) + (5 if page.width < _NARROW else 7)
+
+
 def _findings(page: _Page, report: Report) -> None:
     for finding in report.findings:
         if finding.severity in ("error", "warning"):
@@ -329,23 +345,37 @@ def _body(page: _Page, finding: Finding, room: int) -> tuple[list[Row], bool]:
 
 
 def _share(heights: list[int], room: int) -> list[int]:
-    """How many rows each block gets: one for each of the first, then what makes most of them whole."""
-    sizes = [1 if index < room else 0 for index in range(len(heights))]
-    left = room - sum(sizes)
-    for index in sorted(range(len(heights)), key=lambda index: heights[index]):
-        if sizes[index]:
-            more = min(heights[index] - 1, left)
-            sizes[index] += more
-            left -= more
+    """How many rows each block gets: as many blocks whole as possible, the first ones rather than the last."""
+    best: list[int] = [0] * len(heights)
+    for count in range(1, min(len(heights), room) + 1):
+        sizes = _sizes(heights, count, room)
+        if not any(best) or _whole(sizes, heights) > _whole(best, heights):
+            best = sizes
+    return best
+
+
+def _sizes(heights: list[int], count: int, room: int) -> list[int]:
+    """One row for each of the first ``count`` blocks; what is left goes to those that need the least to be whole."""
+    sizes = [int(index < count) for index in range(len(heights))]
+    left = room - count
+    for index in sorted(range(count), key=lambda index: heights[index]):
+        more = min(heights[index] - 1, left)
+        sizes[index] += more
+        left -= more
     return sizes
+
+
+def _whole(sizes: list[int], heights: list[int]) -> int:
+    return sum(size == height for size, height in zip(sizes, heights, strict=True))
 
 
 def _facts(page: _Page, finding: Finding, limit: int) -> tuple[list[Row], bool]:
     """As many whole facts as fit into ``limit`` rows, and whether some did not."""
-    texts = [_short_origin(page.clean(fact_text(fact))) for fact in finding.facts]
+    known = [fact for fact in finding.facts if fact.value is not None] or finding.facts
+    texts = [_short_origin(page.clean(fact_text(fact))) for fact in known]
     if not texts or limit < 1:
         return [], bool(texts)
-    indent = _indent(page) + _HEAD
+    indent = _text_indent(page)
     shown, lines = _longest_start(texts, limit, lambda text: page.wrap(text, indent))
     lines = lines or page.wrap(texts[0], indent, limit=limit)
     rows = [_hanging(page, "seen" if not index else "", line) for index, line in enumerate(lines)]
@@ -369,7 +399,7 @@ def _short_origin(text: str) -> str:
 
 
 def _hanging(page: _Page, head: str, line: str) -> Row:
-    return (_Span(" " * _indent(page)), _Span(f"{head:<{_HEAD}}", "quiet"), _Span(line))
+    return (_Span(" " * _indent(page)), _Span(f"{head:<{_text_indent(page) - _indent(page)}}", "quiet"), _Span(line))
 
 
 class _Block(NamedTuple):
@@ -395,7 +425,7 @@ def _height(page: _Page, block: _Block) -> int:
     """Rows that the whole block takes."""
     if block.command is not None:
         return len(_command(page, block.text, block.command))
-    return len(page.wrap(block.text, _indent(page) + _HEAD + len(block.mark)))
+    return len(page.wrap(block.text, _text_indent(page) + len(block.mark)))
 
 
 def _lay(page: _Page, block: _Block, size: int) -> list[Row]:
@@ -405,7 +435,7 @@ def _lay(page: _Page, block: _Block, size: int) -> list[Row]:
     if block.command is not None:
         rows = _command(page, block.text, block.command)
         return rows if len(rows) <= size else []
-    lines = page.wrap(block.text, _indent(page) + _HEAD + len(block.mark), limit=size)
+    lines = page.wrap(block.text, _text_indent(page) + len(block.mark), limit=size)
     marks = [block.mark, *[" " * len(block.mark)] * (len(lines) - 1)]
     heads = [block.head, *[""] * (len(lines) - 1)]
     return [_hanging(page, head, mark + line) for head, mark, line in zip(heads, marks, lines, strict=True)]
@@ -413,7 +443,7 @@ def _lay(page: _Page, block: _Block, size: int) -> list[Row]:
 
 def _command(page: _Page, text: str, command: Command) -> list[Row]:
     """A command on one line, if need be further to the left, so that it can be copied whole."""
-    indent = _indent(page) + _HEAD
+    indent = _text_indent(page)
     why = page.clean(f"{GAP}# {command.why}")
     if indent + 2 + cells(text) > page.width:
         lines = [text] if 2 + cells(text) <= page.width else page.wrap(text, 2)

@@ -16,6 +16,9 @@ Role = Literal["guide", "place", "name", "plain", "slow", "tpu", "possible", "li
 
 GAP = "  "
 _NAME_CELLS = 32
+_PLACE_CELLS, _LIMIT_CELLS = 48, 96
+"""More than the longest that USB's seven tiers allow, so that a damaged listing cannot make lines without end."""
+
 _SHORTEST_NAME_CELLS = 8
 _NARROW_CELLS = 60
 _PCI_BRIDGE = "0604"
@@ -149,9 +152,7 @@ class _Step(NamedTuple):
     depth: int
 
 
-def _walk(
-    forest: Forest, describe: _Describer, guides: _Guides, *, elide: bool, width: int
-) -> Iterator[TreeLine]:
+def _walk(forest: Forest, describe: _Describer, guides: _Guides, *, elide: bool, width: int) -> Iterator[TreeLine]:
     deepest = max(1, width * 3 // 5 // len(guides.blank))
     stack = _steps(forest.below(None, elide=elide), guides, None)
     while stack:
@@ -174,7 +175,7 @@ def _steps(below: tuple[list[str], int], guides: _Guides, above: _Step | None) -
     waiting: list[str | int] = [*names, left] if left else [*names]
     if above is None:
         return [_Step(what, "", "", 0) for what in reversed(waiting)]
-    steps = []
+    steps: list[_Step] = []
     for what in reversed(waiting):
         last = not steps
         guide = above.prefix + (guides.corner if last else guides.tee)
@@ -199,7 +200,8 @@ class _Describer:
     def _clean(self, part: Part) -> str:
         text = for_terminal(part.text)
         text = to_ascii(text) if self._ascii_only else text
-        return shorten(text, _NAME_CELLS, ascii_only=self._ascii_only) if part.role == "name" else text
+        most = {"name": _NAME_CELLS, "place": _PLACE_CELLS, "limit": _LIMIT_CELLS}.get(part.role)
+        return text if most is None else shorten(text, most, ascii_only=self._ascii_only)
 
     def _usb(self, node: UsbTreeNode) -> Iterator[Part]:
         if node.kind == "root-hub":
@@ -419,9 +421,9 @@ def verdict(report: Report) -> tuple[str, str]:
     diagnosis = report.diagnosis
     if diagnosis.cause in ("healthy", "unknown"):
         word = "OK" if diagnosis.cause == "healthy" else "UNKNOWN"
-        sure = diagnosis.confidence != "possible" or diagnosis.cause == "unknown"
-        return word, diagnosis.summary if sure else f"{diagnosis.summary} (not certain)"
-    severities = [finding.severity for finding in report.findings]
+        hedge = " (not certain)" if word == "OK" and diagnosis.confidence == "possible" else ""
+        return word, f"{diagnosis.summary}{hedge}"
+    severities: list[str] = [finding.severity for finding in report.findings]
     word = "ERROR" if "error" in severities else "WARNING"
     sure = "" if diagnosis.confidence == "certain" else f" ({diagnosis.confidence})"
     return word, f"{diagnosis.cause}{sure}: {', '.join(_counts(report, severities))}"
@@ -445,7 +447,8 @@ def source_text(report: Report) -> str:
     name = f' "{source.name}"' if source.name else ""
     if source.kind == "demo":
         return f"REPLAY of capture{name} - not this machine"
-    origin = {"live": "This machine", "capture": f"From a capture{name}", "text": f"From pasted text{name}"}[source.kind]
+    origins = {"live": "This machine", "capture": f"From a capture{name}", "text": f"From pasted text{name}"}
+    origin = origins[source.kind]
     system = [host.os_name, f"Linux {host.kernel_release}" if host.kernel_release else None, host.architecture]
     about = [each for each in (host.board_model, *system) if each]
     return f"{origin}: {', '.join(about)}" if about else origin

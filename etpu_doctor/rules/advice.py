@@ -5,26 +5,19 @@ from __future__ import annotations
 from itertools import islice
 
 from etpu_doctor.rules.wording import hub_text, join_words, port_text
-from etpu_doctor.topology.free_ports import FreePort, suitable_ports
-from etpu_doctor.topology.machine import Machine, UsbNode
+from etpu_doctor.topology.free_ports import suitable_ports
+from etpu_doctor.topology.machine import FreePort, Machine, UsbNode
 
 _SUGGESTIONS = 3
 
 
 def where_to_plug(machine: Machine, start: UsbNode, *, fast: bool = True) -> list[str]:
     """Steps that name free ports fit for an Edge TPU, nearest first; says so where none is known."""
-    ports = list(islice(suitable_ports(machine, start, fast=fast), 64))
-    if not ports:
+    groups = list(islice(suitable_ports(machine, start, fast=fast), _SUGGESTIONS))
+    if not groups:
         kind = "USB 3 socket" if fast else "socket"
         return [f"No free {kind} was found in the evidence: free one of the host's own, or add a powered USB 3 hub."]
-    return [f"Plug it into {_name(machine, group)}." for group in _by_hub(ports)[:_SUGGESTIONS]]
-
-
-def _by_hub(ports: list[FreePort]) -> list[list[FreePort]]:
-    groups: dict[str, list[FreePort]] = {}
-    for port in ports:
-        groups.setdefault(port.hub, []).append(port)
-    return list(groups.values())
+    return [f"Plug it into {_name(machine, group)}." for group in groups]
 
 
 def _name(machine: Machine, group: list[FreePort]) -> str:

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
-from etpu_doctor.topology.link import port_has_superspeed, port_of
-from etpu_doctor.topology.machine import Machine, UsbNode
+from etpu_doctor.facts.usb import UsbPort
+from etpu_doctor.topology.link import port_has_superspeed
+from etpu_doctor.topology.machine import FreePort, Machine, UsbNode
 from etpu_doctor.topology.pairing import is_superspeed, peer_hub
 
 NO_SOCKET = frozenset({"not used", "hardwired"})
 """``connect_type`` of ports that lead to no socket (Linux ABI ``usb_port connect_type``)."""
 
 _SECONDARY_TIER = 2
+_PORTS_LIMIT = 255
 
-
-class FreePort(msgspec.Struct, frozen=True, kw_only=True):
-    """A port with nothing on it. ``is_socket`` is false where the evidence cannot tell a socket from a spare pin."""
-
-    hub: str
-    port: int
-    is_socket: bool
+_ROOTS_LIMIT = 32
+"""So many root hubs are searched for a free port; no real host has more."""
 
 
 def tier_of_hub(hub: UsbNode) -> int | None:
@@ -38,22 +33,26 @@ def is_secondary_port(hub: UsbNode, port: int) -> bool:
 
 def free_ports(machine: Machine, hub: UsbNode) -> list[FreePort]:
     """Ports of a hub with nothing on either half, that lead to a socket as far as the evidence tells."""
+    known = machine.free_ports.get(hub.id)
+    if known is None:
+        known = machine.free_ports[hub.id] = list(_find_free(machine, hub))
+    return known
+
+
+def _find_free(machine: Machine, hub: UsbNode) -> Iterator[FreePort]:
     taken = {machine.usb[child].port for child in hub.children}
-    found = []
-    for number in range(1, min(hub.device.port_count or 0, 255) + 1):
-        record = port_of(hub, number)
-        if number in taken or (record is not None and record.connect_type in NO_SOCKET):
-            continue
-        if _twin_taken(machine, hub, number):
+    records = {record.number: record for record in hub.device.ports or ()}
+    for number in range(1, min(hub.device.port_count or 0, _PORTS_LIMIT) + 1):
+        record = records.get(number)
+        leads_nowhere = record is not None and record.connect_type in NO_SOCKET
+        if number in taken or leads_nowhere or _twin_taken(machine, hub, number, record):
             continue
         is_socket = not hub.is_root or (record is not None and record.connect_type == "hotplug")
-        found.append(FreePort(hub=hub.id, port=number, is_socket=is_socket))
-    return found
+        yield FreePort(hub=hub.id, port=number, is_socket=is_socket)
 
 
-def _twin_taken(machine: Machine, hub: UsbNode, number: int) -> bool:
+def _twin_taken(machine: Machine, hub: UsbNode, number: int, record: UsbPort | None) -> bool:
     """Whether the USB 2 half of the same socket has a device (a keyboard in a blue socket, say)."""
-    record = port_of(hub, number)
     place = peer_hub(record.peer) if record is not None and record.peer else None
     if place is None and hub.twin is not None and not hub.is_root:
         place = (hub.twin, number)
@@ -61,31 +60,35 @@ def _twin_taken(machine: Machine, hub: UsbNode, number: int) -> bool:
     return other is not None and any(machine.usb[child].port == place[1] for child in other.children if place)
 
 
-def suitable_ports(machine: Machine, start: UsbNode, *, fast: bool = True) -> Iterator[FreePort]:
-    """Free ports fit for an Edge TPU, nearest to ``start`` first, the host's own ports last.
+def suitable_ports(machine: Machine, start: UsbNode, *, fast: bool = True) -> Iterator[list[FreePort]]:
+    """Free ports fit for an Edge TPU, a list a hub, nearest to ``start`` first, the host's own ports last.
 
     Fit: no secondary port of a sub-hub, no port of a hub that declares to be bus-powered, and with ``fast`` a
     SuperSpeed port.
     """
     seen: set[str] = set()
+    for hub in _nearest_hubs(machine, start):
+        if hub.id not in seen:
+            seen.add(hub.id)
+            ports = _suitable_of(machine, hub, fast=fast)
+            if ports:
+                yield ports
+
+
+def _nearest_hubs(machine: Machine, start: UsbNode) -> Iterator[UsbNode]:
     for node in (start, *machine.usb_ancestors(start.id)):
         if node.is_hub:
-            yield from _suitable_of(machine, node, fast=fast, seen=seen)
-            for child in node.children:
-                if machine.usb[child].is_hub:
-                    yield from _suitable_of(machine, machine.usb[child], fast=fast, seen=seen)
-    for root in machine.usb_roots:
-        yield from _suitable_of(machine, machine.usb[root], fast=fast, seen=seen)
+            yield node
+            yield from (machine.usb[child] for child in node.children if machine.usb[child].is_hub)
+    yield from (machine.usb[root] for root in machine.usb_roots[:_ROOTS_LIMIT])
 
 
-def _suitable_of(machine: Machine, hub: UsbNode, *, fast: bool, seen: set[str]) -> Iterator[FreePort]:
-    if hub.id in seen:
-        return
-    seen.add(hub.id)
+def _suitable_of(machine: Machine, hub: UsbNode, *, fast: bool) -> list[FreePort]:
     if hub.device.self_powered is False and not hub.is_root:
-        return
-    for port in free_ports(machine, hub):
-        if is_secondary_port(hub, port.port):
-            continue
-        if not fast or is_superspeed(hub) or port_has_superspeed(machine, hub, port.port):
-            yield port
+        return []
+    return [
+        port
+        for port in free_ports(machine, hub)
+        if not is_secondary_port(hub, port.port)
+        and (not fast or is_superspeed(hub) or port_has_superspeed(machine, hub, port.port))
+    ]

@@ -126,6 +126,14 @@ class EdgeTpu(msgspec.Struct, kw_only=True):
     device_node: str | None = None
 
 
+class FreePort(msgspec.Struct, frozen=True, kw_only=True):
+    """A port with nothing on it. ``is_socket`` is false where the evidence cannot tell a socket from a spare pin."""
+
+    hub: str
+    port: int
+    is_socket: bool
+
+
 class Machine(msgspec.Struct, kw_only=True):
     """Everything the rules judge. ``usb`` and ``pci`` are in tree order, parents first; ``usb_roots`` the root hubs."""
 
@@ -136,6 +144,8 @@ class Machine(msgspec.Struct, kw_only=True):
     edge_tpus: list[EdgeTpu]
     usb_roots: list[str]
     roots_of_controller: dict[str, list[str]]
+    free_ports: dict[str, list[FreePort]] = {}
+    """Free ports of the hubs that were asked for so far (``topology.free_ports``)."""
 
     def usb_ancestors(self, node_id: str) -> list[UsbNode]:
         """Nodes above a USB node, nearest first, ending with the root hub where it is known."""

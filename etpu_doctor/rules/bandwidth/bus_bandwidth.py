@@ -9,6 +9,7 @@ from etpu_doctor.rules.advice import where_to_plug
 from etpu_doctor.rules.finding import Fact, Finding, Remedy, RuleInfo, Severity
 from etpu_doctor.rules.wording import hub_text, join_words, speed_text
 from etpu_doctor.topology.bandwidth import DEMAND_BASIS, TPU_DEMAND_MB_S, Uplink, shared_uplinks
+from etpu_doctor.topology.identity import usb_state
 from etpu_doctor.topology.machine import Machine
 
 INFO = RuleInfo(
@@ -60,7 +61,7 @@ def _severity(uplink: Uplink) -> Severity | None:
 
 def _finding(machine: Machine, uplink: Uplink, severity: Severity) -> Finding:
     load = uplink.load
-    possible = any(tpu.state == "possible" for tpu in machine.edge_tpus if tpu.id in load.tpus)
+    possible = any(usb_state(machine.usb[tpu].device) == "possible" for tpu in load.tpus if tpu in machine.usb)
     others = f" and {_neighbours(uplink)}" if load.neighbours else ""
     count = "One Edge TPU" if len(load.tpus) == 1 else f"{len(load.tpus)} Edge TPUs"
     return Finding(

@@ -1,0 +1,217 @@
+"""Small machines for the tests of the faces, made through the real pipeline."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from etpu_doctor.facts.evidence import Evidence, Ignored, Missing, SourceKind
+from etpu_doctor.facts.host import Host
+from etpu_doctor.facts.pci import PciFunction
+from etpu_doctor.facts.seen import Seen
+from etpu_doctor.facts.usb import UsbDevice, UsbInterface
+from etpu_doctor.report import text
+from etpu_doctor.report.make import error_report, make_report
+from etpu_doctor.report.report import Diagnosis, Report, ReportError, Source, Tool, Topology
+from etpu_doctor.rules.finding import Finding
+from etpu_doctor.rules.registry import RULES
+from etpu_doctor.rules.run import run_rules
+from etpu_doctor.topology.build import build
+
+EVERYTHING = ("apex", "host", "pci", "pci-links", "pci-tree", "usb", "usb-ids", "usb-ports", "usb-power", "usb-tree")
+CONTROLLER = "0000:01:00.0"
+
+
+def device(place: str, line: int, **facts: Any) -> UsbDevice:  # noqa: ANN401 - fields of a struct
+    """A USB device at ``usb2`` or ``2-1.4``, seen in a line of ``paste.txt``."""
+    bus, _, ports = place.removeprefix("usb").partition("-")
+    chain = tuple(int(port) for port in ports.split(".")) if ports else ()
+    facts.setdefault("controller", CONTROLLER)
+    seen = (Seen("lsusb-t", "paste.txt", line),)
+    return UsbDevice(busnum=int(bus), devnum=line, port_chain=chain, seen=seen, **facts)
+
+
+def root_hub(bus: int, line: int, speed_mbps: float, **facts: Any) -> UsbDevice:  # noqa: ANN401 - fields of a struct
+    """A root hub with four ports."""
+    facts.setdefault("root_driver", "xhci_hcd")
+    product = 3 if speed_mbps >= 5000 else 2
+    return device(
+        f"usb{bus}", line, vendor_id=0x1D6B, product_id=product, speed_mbps=speed_mbps, port_count=4, **facts
+    )
+
+
+def hub(place: str, line: int, speed_mbps: float = 5000, **facts: Any) -> UsbDevice:  # noqa: ANN401 - fields of a struct
+    """A self-powered 4-port hub."""
+    facts.setdefault("product_name", "USB3.0 Hub")
+    product = 0x0817 if speed_mbps >= 5000 else 0x2817
+    return device(
+        place,
+        line,
+        vendor_id=0x2109,
+        product_id=product,
+        vendor_name="VIA Labs, Inc.",
+        speed_mbps=speed_mbps,
+        port_count=4,
+        self_powered=True,
+        **facts,
+    )
+
+
+def edge_tpu(place: str, line: int, speed_mbps: float = 5000, *, dfu: bool = False) -> UsbDevice:
+    """A USB Accelerator."""
+    vendor, product = (0x1A6E, 0x089A) if dfu else (0x18D1, 0x9302)
+    interface = UsbInterface(number=0, class_code=0xFE if dfu else 0xFF, driver_known=True)
+    return device(
+        place, line, vendor_id=vendor, product_id=product, speed_mbps=speed_mbps, port_count=0, interfaces=(interface,)
+    )
+
+
+def unnamed_leaf(place: str, line: int) -> UsbDevice:
+    """What ``lsusb -t`` alone shows of an Edge TPU."""
+    interface = UsbInterface(number=0, class_code=0xFF, driver_known=True)
+    return device(place, line, speed_mbps=5000, port_count=0, interfaces=(interface,), controller=None)
+
+
+def pci(address: str, **facts: Any) -> PciFunction:  # noqa: ANN401 - fields of a struct
+    """A PCI function whose bridge is known."""
+    return PciFunction(address=address, parent_known=True, **facts)
+
+
+BRIDGE = pci(
+    "0000:00:1c.0",
+    vendor_id=0x8086,
+    device_id=0xA110,
+    class_code=0x0604,
+    secondary_bus=1,
+    current_link_speed_gts=2.5,
+    current_link_width=1,
+    max_link_speed_gts=8.0,
+    max_link_width=1,
+)
+USB_CONTROLLER = pci(
+    CONTROLLER,
+    parent="0000:00:1c.0",
+    vendor_id=0x1912,
+    device_id=0x0014,
+    class_code=0x0C03,
+    driver="xhci_hcd",
+    driver_known=True,
+    current_link_speed_gts=2.5,
+    current_link_width=1,
+    max_link_speed_gts=5.0,
+    max_link_width=1,
+)
+DISK = pci("0000:00:1f.2", vendor_id=0x8086, device_id=0x2922, class_code=0x0106, class_name="SATA controller")
+PCI_TPU = pci(
+    "0000:02:00.0",
+    parent="0000:00:1c.0",
+    vendor_id=0x1AC1,
+    device_id=0x089A,
+    class_code=0x0880,
+    driver="apex",
+    driver_known=True,
+    current_link_speed_gts=2.5,
+    current_link_width=1,
+    max_link_speed_gts=5.0,
+    max_link_width=1,
+)
+
+
+def report(  # noqa: PLR0913 - what evidence is made of
+    usb: tuple[UsbDevice, ...] = (),
+    pci: tuple[PciFunction, ...] = (),
+    *,
+    kind: SourceKind = "live",
+    name: str | None = None,
+    covers: tuple[str, ...] = EVERYTHING,
+    missing: tuple[Missing, ...] = (),
+    ignored_count: int = 0,
+    host: Host | None = None,
+) -> Report:
+    """The report of a machine, by the rules of the product."""
+    ignored = (Ignored(file="paste.txt", line=1, last_line=ignored_count, text="?", why="?"),) if ignored_count else ()
+    evidence = Evidence(
+        kind=kind,
+        usb=usb,
+        pci=pci,
+        host=host or Host(),
+        covers=covers,
+        missing=missing,
+        ignored=ignored,
+        ignored_count=ignored_count,
+    )
+    machine = build(evidence)
+    return make_report(machine, run_rules(machine, RULES), kind=kind, name=name)
+
+
+def secondary_port() -> Report:
+    """Two 4-port hubs in one case; one Edge TPU on the outer chip, one on a secondary port of the inner one."""
+    usb = (
+        root_hub(1, 1, 480),
+        root_hub(2, 3, 5000),
+        hub("2-1", 4),
+        edge_tpu("2-1.2", 5),
+        hub("2-1.4", 6),
+        edge_tpu("2-1.4.3", 7),
+    )
+    return report(usb, (BRIDGE, USB_CONTROLLER, DISK), kind="demo", name="hub7-secondary-port")
+
+
+def slow_cable() -> Report:
+    """One Edge TPU at 480 Mb/s in a socket that can do 5 Gb/s, and one in its boot loader."""
+    usb = (root_hub(1, 1, 480), edge_tpu("1-2", 2, 480), root_hub(2, 3, 5000), edge_tpu("2-1", 4, dfu=True))
+    return report(usb, host=Host(board_model="Raspberry Pi 5 Model B", kernel_release="6.6.31", architecture="aarch64"))
+
+
+def pasted_tree() -> Report:
+    """The output of ``lsusb -t`` alone: no ids, so that nothing is certain."""
+    usb = (root_hub(2, 1, 5000, controller=None), unnamed_leaf("2-1", 2))
+    missing = (
+        Missing(what="USB vendor and product ids", why="lsusb -t alone prints none", how="lsusb"),
+        Missing(what="PCI devices", why="the evidence holds no PCI listing"),
+    )
+    return report(usb, kind="text", covers=("usb", "usb-tree"), missing=missing, ignored_count=12)
+
+
+def pci_only() -> Report:
+    """A PCIe Edge TPU that the apex driver serves, on a link below what it can."""
+    return report((), (BRIDGE, DISK, PCI_TPU))
+
+
+def with_findings(*findings: Finding) -> Report:
+    """An otherwise empty report with these findings."""
+    return Report(
+        tool=Tool(version="1.0"),
+        generated_at="2025-01-01T00:00:00Z",
+        source=Source(kind="text"),
+        topology=Topology(),
+        findings=findings,
+        diagnosis=Diagnosis(cause="usb2-link", confidence="likely", summary="x"),
+    )
+
+
+def refused() -> Report:
+    """A report that only says why there is none."""
+    error = ReportError(code=2, kind="evidence", message="not a gzip file", file="a\x1b[31m.tar.gz", line=3)
+    return error_report(error, "capture")
+
+
+def shown(report: Report, *, width: int = 80, ascii_only: bool = False, color: text.Color = "never") -> str:
+    """What the text face prints."""
+    stream = io.StringIO()
+    text.render(report, color=color, ascii_only=ascii_only, width=width, stream=stream)
+    return stream.getvalue()
+
+
+def devices_shown(report: Report, *, width: int = 80, ascii_only: bool = False) -> str:
+    """What ``devices`` prints."""
+    stream = io.StringIO()
+    text.render_devices(report, color="never", ascii_only=ascii_only, width=width, stream=stream)
+    return stream.getvalue()
+
+
+def tree_shown(report: Report, *, width: int = 80, ascii_only: bool = False, show_all: bool = False) -> str:
+    """What ``tree`` prints."""
+    stream = io.StringIO()
+    text.render_tree(report, color="never", ascii_only=ascii_only, width=width, stream=stream, show_all=show_all)
+    return stream.getvalue()
