@@ -13,7 +13,9 @@ def run(arguments: Sequence[str]) -> int:
     """Write the bundle."""
     parsing = common.parser("capture", "Write a redacted, replayable bundle of this machine's evidence.")
     parsing.add_argument("-o", "--output", required=True, metavar="FILE", help="the bundle to write (.tar.gz)")
-    parsing.add_argument("--root", default="/", metavar="DIR", help="where sys, proc and etc of the host are (default /)")
+    parsing.add_argument(
+        "--root", default="/", metavar="DIR", help="where sys, proc and etc of the host are (default /)"
+    )
     parsing.add_argument("--no-redact", action="store_true", help="keep host name and serial numbers")
     parsing.add_argument("--force", action="store_true", help="overwrite FILE")
     common.add_json(parsing)

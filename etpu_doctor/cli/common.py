@@ -29,9 +29,7 @@ def parser(command: str, description: str) -> Parser:
     """A parser of one command."""
     # With a width given, argparse does not import shutil (and lzma and bz2 with it) to ask the terminal for its own.
     formatter = partial(argparse.HelpFormatter, width=80)
-    return Parser(
-        prog=f"etpu-doctor {command}", description=description, allow_abbrev=False, formatter_class=formatter
-    )
+    return Parser(prog=f"etpu-doctor {command}", description=description, allow_abbrev=False, formatter_class=formatter)
 
 
 def count(value: str) -> int:
@@ -52,7 +50,9 @@ def add_source(parsing: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="capture folder, bundle, or text of lsusb/lspci; '-' is standard input; default: this machine",
     )
-    parsing.add_argument("--root", default="/", metavar="DIR", help="where sys, proc and etc of the live host are (default /)")
+    parsing.add_argument(
+        "--root", default="/", metavar="DIR", help="where sys, proc and etc of the live host are (default /)"
+    )
     parsing.add_argument("--no-redact", action="store_true", help="keep host name, serial numbers and addresses")
 
 

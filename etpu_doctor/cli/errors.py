@@ -20,9 +20,7 @@ class UsageError(Exception):
 def handled(command: Callable[[], int], *, as_json: bool) -> int:
     """Run a command and turn every way of failing into a message and an exit status."""
     try:
-        status = command()
-        sys.stdout.flush()
-        return status
+        return _flushed(command())
     except UsageError as error:
         return _refuse(str(error), "usage", as_json=as_json)
     except EvidenceError as error:
@@ -35,6 +33,12 @@ def handled(command: Callable[[], int], *, as_json: bool) -> int:
         return exit_codes.CLOSED_PIPE
     except Exception as error:  # noqa: BLE001 - the last resort: a traceback is no answer to a user
         return _bug(error, as_json=as_json)
+
+
+def _flushed(status: int) -> int:
+    """A status, after everything is written: only then is it known that the reader of a pipe was there."""
+    sys.stdout.flush()
+    return status
 
 
 def _refuse(message: str, kind: str, *, as_json: bool, file: str | None = None, line: int | None = None) -> int:

@@ -12,7 +12,9 @@ def run(arguments: Sequence[str]) -> int:
     """Print the tree."""
     parsing = common.parser("tree", "The joined USB and PCI tree: link speed and limiting hop on every branch.")
     common.add_source(parsing)
-    parsing.add_argument("--all", action="store_true", help="every PCI function, not only what carries USB or Edge TPUs")
+    parsing.add_argument(
+        "--all", action="store_true", help="every PCI function, not only what carries USB or Edge TPUs"
+    )
     common.add_json(parsing)
     common.add_style(parsing)
     options = parsing.parse_args(list(arguments))

@@ -69,16 +69,21 @@ def _write(output: str, files: Iterable[tuple[str, str]]) -> None:
     """Atomically: a bundle is whole or not there. The archive holds no times and no owners."""
     temporary = f"{output}.{os.getpid()}.tmp"
     try:
-        with open(temporary, "xb") as raw:
-            with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed:
-                with tarfile.open(fileobj=packed, mode="w") as tar:
-                    for name, text in files:
-                        data = text.encode("utf-8", "surrogateescape")
-                        member = tarfile.TarInfo(name)
-                        member.size = len(data)
-                        tar.addfile(member, io.BytesIO(data))
+        with (
+            open(temporary, "xb") as raw,
+            gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w") as tar,
+        ):
+            for name, text in files:
+                _add(tar, name, text.encode("utf-8", "surrogateescape"))
         os.replace(temporary, output)
     except OSError as error:
         if os.path.lexists(temporary):
             os.unlink(temporary)
         raise EvidenceError(output, f"cannot be written: {error.strerror}") from None
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))

@@ -19,12 +19,14 @@ def _escape_sequences() -> re.Pattern[str]:
 @cache
 def _tags() -> re.Pattern[str]:
     # Only tags that wrap pasted text: "<unassigned>" and "<-- here" are output.
-    return re.compile(r"</?(?:p|pre|code|div|span|tt|em|strong|b|i|li|ul|td|tr|th|table|blockquote)(?:\s[^<>]*)?/?>", re.I)
+    return re.compile(
+        r"</?(?:p|pre|code|div|span|tt|em|strong|b|i|li|ul|td|tr|th|table|blockquote)(?:\s[^<>]*)?/?>", re.IGNORECASE
+    )
 
 
 @cache
 def _breaks() -> re.Pattern[str]:
-    return re.compile(r"<br\s?/?>|</(?:p|div|li|tr|pre)>", re.I)
+    return re.compile(r"<br\s?/?>|</(?:p|div|li|tr|pre)>", re.IGNORECASE)
 
 
 @cache

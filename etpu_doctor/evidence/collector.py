@@ -133,9 +133,7 @@ def _fill(first: msgspec.Struct, second: msgspec.Struct, apart: tuple[str, ...])
     }
 
 
-def _merge_interfaces(
-    first: tuple[UsbInterface, ...], second: tuple[UsbInterface, ...]
-) -> tuple[UsbInterface, ...]:
+def _merge_interfaces(first: tuple[UsbInterface, ...], second: tuple[UsbInterface, ...]) -> tuple[UsbInterface, ...]:
     others = {interface.number: interface for interface in second}
     return tuple(_merge_interface(interface, others.get(interface.number)) for interface in first)
 

@@ -77,9 +77,7 @@ def port_chain_of(name: str) -> tuple[int, tuple[int, ...]] | None:
         return None
 
 
-def _read_usb_device(
-    tree: SysfsTree, name: str, devpath: str, interfaces: list[tuple[str, str]]
-) -> UsbDevice | None:
+def _read_usb_device(tree: SysfsTree, name: str, devpath: str, interfaces: list[tuple[str, str]]) -> UsbDevice | None:
     place = port_chain_of(name)
     if place is None:
         return None

@@ -1,8 +1,8 @@
 """sysfs as one reviewable text: the device description format of umockdev.
 
 The format (umockdev's ``README``): a block a device, lines ``P: /devices/...``, ``E: KEY=value``,
-``A: attribute=value`` with ``\\n`` and ``\\\\`` escaped, ``L: link=target``, ``H: attribute=hex``, ``N:`` and ``S:`` for
-device nodes. A capture uses it because it is small text, holds links without being links, and can be replayed to
+``A: attribute=value`` with line ends and backslashes escaped, ``L: link=target``, ``H: attribute=hex``, ``N:`` and
+``S:`` for device nodes. A capture uses it because it is small text, holds links without being links, and can be replayed to
 any program with ``umockdev-run -d FILE -- PROGRAM``.
 """
 

@@ -108,7 +108,7 @@ def _is_above(nodes: dict[str, PciNode], address: str, parent: str) -> bool:
 
 
 def _domain(address: str) -> str:
-    return address.split(":")[0]
+    return address.partition(":")[0]
 
 
 def _address_key(address: str) -> tuple[int, str]:

@@ -103,7 +103,7 @@ def _fresh_first(tpus: list[EdgeTpu]) -> list[EdgeTpu]:
 
 
 def _without_udev(usb: list[EdgeTpu]) -> list[EdgeTpu]:
-    """libusb built without udev takes the raw readdir order of ``/sys/bus/usb/devices``, then reverses it."""
+    """Order where libusb was built without udev: the raw readdir order of ``/sys/bus/usb/devices``, reversed."""
     if any(tpu.port_chain is None for tpu in usb):
         return usb if len(usb) == 1 else []
     order = {name: index for index, name in enumerate(readdir_order([tpu.id for tpu in usb]))}

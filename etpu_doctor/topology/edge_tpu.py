@@ -11,7 +11,9 @@ from etpu_doctor.topology.pairing import is_superspeed
 def find_edge_tpus(machine: Machine) -> list[EdgeTpu]:
     """PCIe Edge TPUs by address, then USB ones by bus and port."""
     apex = {node.pci_address: node.name for node in machine.evidence.apex}
-    found = [_from_pci(machine, node, apex.get(node.id)) for node in machine.pci.values() if is_pci_edge_tpu(node.function)]
+    found = [
+        _from_pci(machine, node, apex.get(node.id)) for node in machine.pci.values() if is_pci_edge_tpu(node.function)
+    ]
     for node in machine.usb.values():
         state = usb_state(node.device)
         if state is not None:

@@ -7,7 +7,7 @@ import msgspec
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.usb import UsbPort
 from etpu_doctor.topology.machine import Hop, LimitedBy, Limiter, Machine, UsbNode
-from etpu_doctor.topology.pairing import SUPERSPEED_MBPS, is_superspeed
+from etpu_doctor.topology.pairing import is_superspeed
 
 EDGE_TPU_USB_MBPS = 5000
 """A USB Accelerator announces high speed and SuperSpeed, nothing faster (BOS of the firmware in libedgetpu)."""
@@ -122,7 +122,9 @@ def pci_hops(machine: Machine, address: str) -> list[Hop]:
         negotiated = _negotiated_mbps(function)
         if negotiated is not None:
             capable = pcie_capable_mbps(function, bridge.function)
-            hop = Hop(upper=bridge.id, lower=function.address, bus="pci", negotiated_mbps=negotiated, capable_mbps=capable)
+            hop = Hop(
+                upper=bridge.id, lower=function.address, bus="pci", negotiated_mbps=negotiated, capable_mbps=capable
+            )
             hops.append(hop)
         function = bridge.function
     return hops

@@ -36,7 +36,7 @@ def pair_hubs(machine: Machine) -> None:
     hubs = [node for node in machine.usb.values() if node.is_hub]
     for hub in hubs:
         _pair_by_peer(machine, hub)
-    _pair_by_container(machine, hubs)
+    _pair_by_container(hubs)
     _pair_roots(machine, [machine.usb[root] for root in machine.usb_roots])
     # Parents stand before children, so the twin of the hub above is settled when a hub's turn comes.
     for hub in hubs:
@@ -64,7 +64,7 @@ def _pair_by_peer(machine: Machine, hub: UsbNode) -> None:
             return
 
 
-def _pair_by_container(machine: Machine, hubs: list[UsbNode]) -> None:
+def _pair_by_container(hubs: list[UsbNode]) -> None:
     by_container: dict[str, list[UsbNode]] = {}
     for hub in hubs:
         if hub.device.container_id and not hub.is_root:

@@ -97,10 +97,9 @@ def test_strings_from_devices_cannot_act() -> None:
     remedy = Remedy(summary=NASTY, steps=(NASTY,), commands=(Command(command=f"```\n{NASTY}", why=NASTY),))
     finding = _finding(title=NASTY, facts=(Fact(name=NASTY, value=NASTY, where=NASTY),), remedy=remedy)
     made = markdown.render(with_findings(finding))
-    outside = [line for line in made.splitlines() if "script" in line and "$" not in line]
     assert "\x1b" not in made
     assert [] == [line for line in made.splitlines() if line.startswith("# ")]
-    assert [] == [line for line in outside if "<script" in line and "`" not in line]
+    assert [] == [line for line in made.splitlines() if "<script" in line and "`" not in line]
     assert "&lt;script&gt;" in made
 
 

@@ -75,7 +75,12 @@ def _finding(machine: Machine, uplink: Uplink, severity: Severity) -> Finding:
         facts=(
             Fact(name="link", value=uplink.rate_mbps, unit="Mb/s", where=_origin(machine, uplink)),
             Fact(name="usable (estimate)", value=round(uplink.usable_mb_s), unit="MB/s"),
-            Fact(name="Edge TPUs at full rate", value=round(load.tpus_mb_s), unit="MB/s", where=f"assumed: {DEMAND_BASIS}"),
+            Fact(
+                name="Edge TPUs at full rate",
+                value=round(load.tpus_mb_s),
+                unit="MB/s",
+                where=f"assumed: {DEMAND_BASIS}",
+            ),
             *(
                 Fact(name=f"{neighbour.what} {neighbour.id}, at most", value=round(neighbour.worst_mb_s), unit="MB/s")
                 for neighbour in load.neighbours[:6]
@@ -112,7 +117,9 @@ def _remedy(machine: Machine, uplink: Uplink) -> Remedy:
     node = machine.usb.get(uplink.load.tpus[0])
     steps = [fits]
     if uplink.load.neighbours:
-        steps.append(f"Move {join_words([neighbour.id for neighbour in uplink.load.neighbours[:4]])} to another hub or port.")
+        steps.append(
+            f"Move {join_words([neighbour.id for neighbour in uplink.load.neighbours[:4]])} to another hub or port."
+        )
     if node is not None:
         root = machine.usb_ancestors(node.id)
         steps += where_to_plug(machine, root[-1] if root else node)[:1]

@@ -58,9 +58,7 @@ def _off_the_bus(node: PciNode) -> Finding:
         title=f"Edge TPU {node.id} fell off the bus: its configuration space reads all ones",
         subject=node.id,
         concerns=(node.id,),
-        facts=(
-            Fact(name="configuration space", value="all ones", where=pci_origin(node.function, "config_all_ones")),
-        ),
+        facts=(Fact(name="configuration space", value="all ones", where=pci_origin(node.function, "config_all_ones")),),
         remedy=Remedy(
             summary="Power the machine off fully (not a reboot), reseat the card, and see to its cooling.",
             steps=(
@@ -84,14 +82,17 @@ def _unassigned(node: PciNode) -> Iterator[Finding]:
         subject=node.id,
         concerns=(node.id,),
         facts=tuple(
-            Fact(name=f"BAR {bar.index}", value="unassigned", where=pci_origin(node.function, "bars")) for bar in missing
+            Fact(name=f"BAR {bar.index}", value="unassigned", where=pci_origin(node.function, "bars"))
+            for bar in missing
         ),
         remedy=Remedy(
             summary="Let the firmware or the kernel assign it.",
             steps=(
                 "Enable 'Above 4G decoding' in the firmware set-up, or boot once with the kernel argument pci=realloc.",
             ),
-            commands=(Command(command="sudo dmesg | grep -i 'BAR'", why="says why no space was found", needs_root=True),),
+            commands=(
+                Command(command="sudo dmesg | grep -i 'BAR'", why="says why no space was found", needs_root=True),
+            ),
         ),
     )
 
@@ -105,7 +106,9 @@ def _slow_link(machine: Machine, node: PciNode) -> Iterator[Finding]:
         return
     limits = [Fact(name="the card can", value=_link(function.max_link_speed_gts, function.max_link_width))]
     if bridge is not None:
-        limits.append(Fact(name=f"the slot ({bridge.address}) can", value=_link(bridge.max_link_speed_gts, bridge.max_link_width)))
+        limits.append(
+            Fact(name=f"the slot ({bridge.address}) can", value=_link(bridge.max_link_speed_gts, bridge.max_link_width))
+        )
     yield Finding(
         code=INFO.code,
         rule=INFO.name,

@@ -64,7 +64,7 @@ def _root_port(machine: Machine, tpu: EdgeTpu, node: UsbNode, hub: UsbNode) -> I
         rule=INFO.name,
         severity="warning",
         confidence="possible" if tpu.state == "possible" else "likely",
-        title=f"{tpu_text(tpu)} needs {demand} mA at the {machine.options.clock} clock; a USB 2 port grants {budget} mA",
+        title=f"{tpu_text(tpu)} needs {demand} mA ({machine.options.clock} clock); a USB 2 port grants {budget} mA",
         subject=tpu.id,
         concerns=(tpu.id,),
         facts=(
@@ -113,7 +113,10 @@ def _too_weak(machine: Machine, hub: UsbNode, load: HubLoad) -> Finding:
         ),
         remedy=Remedy(
             summary="Give the hub its own power supply, or plug the Edge TPU into the computer.",
-            steps=("Plug in the hub's supply, if it has a socket for one, then replug the hub.", *_elsewhere(machine, hub)),
+            steps=(
+                "Plug in the hub's supply, if it has a socket for one, then replug the hub.",
+                *_elsewhere(machine, hub),
+            ),
         ),
     )
 

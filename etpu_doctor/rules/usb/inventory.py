@@ -47,7 +47,9 @@ def check(machine: Machine) -> Iterator[Finding]:
         rule=INFO.name,
         severity="error" if fewer else "info",
         confidence="possible" if possible else "certain",
-        title=f"{found} of {expected} expected Edge TPUs visible" if fewer else f"{found} Edge TPUs, {expected} expected",
+        title=f"{found} of {expected} expected Edge TPUs visible"
+        if fewer
+        else f"{found} Edge TPUs, {expected} expected",
         subject="machine",
         concerns=tuple(tpu.id for tpu in machine.edge_tpus),
         facts=(

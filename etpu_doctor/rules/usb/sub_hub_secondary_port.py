@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from etpu_doctor.evidence.origin import usb_origin
 from etpu_doctor.rules.advice import where_to_plug
 from etpu_doctor.rules.finding import Fact, Finding, Remedy, RuleInfo
-from etpu_doctor.rules.wording import hub_text, port_text, tpu_text
+from etpu_doctor.rules.wording import port_text, tpu_text
 from etpu_doctor.topology.free_ports import is_secondary_port
 from etpu_doctor.topology.machine import EdgeTpu, Machine, UsbNode
 from etpu_doctor.topology.physical import HubCase, case_of
@@ -65,25 +65,26 @@ def _finding(machine: Machine, tpu: EdgeTpu, node: UsbNode, hub: UsbNode) -> Fin
         rule=INFO.name,
         severity="error",
         confidence="possible" if guessed else "likely",
-        title=f"{tpu_text(tpu)} is on port {node.port} of a hub behind a hub ({hub.id}): a secondary port",
+        title=f"{tpu_text(tpu)} is on a secondary port: port {node.port} of sub-hub {hub.id}",
         subject=tpu.id,
         concerns=(tpu.id,),
         facts=tuple(facts),
         remedy=Remedy(
-            summary="Move it to a primary port; Coral documents that none of the others can be used.",
-            steps=(*_about_the_case(machine, case, hub), *where_to_plug(machine, node)),
+            summary="Move it to a primary port.",
+            steps=(*where_to_plug(machine, node), *_about_the_case(case, hub)),
         ),
     )
 
 
-def _about_the_case(machine: Machine, case: HubCase | None, hub: UsbNode) -> list[str]:
+def _about_the_case(case: HubCase | None, hub: UsbNode) -> list[str]:
     """What the person holds in the hand, where two or three chips look like one hub."""
     if case is None:
         return []
     number = {2: "two", 3: "three"}.get(len(case.chips), str(len(case.chips)))
-    sure = "This is" if case.same_ids else "This may be"
-    first = machine.usb[case.chips[0]]
-    return [
-        f"{sure} one hub with {case.sockets} sockets made of {number} chips: {hub.id} sits inside, behind {hub_text(first)}. "
-        f"The sockets of {first.id} are fine; of the inner one only its first."
-    ]
+    sure = "This looks like" if case.same_ids else "This may be"
+    first = case.chips[0]
+    sentence = (
+        f"{sure} one case with {case.sockets} sockets and {number} chips: {hub.id} sits inside, behind {first}. "
+        f"Any socket of {first} will do, or the first of {hub.id}."
+    )
+    return [sentence]

@@ -67,7 +67,7 @@ def _finding(machine: Machine, tpu: EdgeTpu, node: UsbNode, *, better: bool) -> 
         rule=INFO.name,
         severity="warning",
         confidence="certain" if sure else "possible" if tpu.state == "possible" else "likely",
-        title=f"{tpu_text(tpu)} runs at {speed_text(tpu.speed_mbps)}: {_who(machine, tpu, hub)}",
+        title=f"{tpu_text(tpu)} runs at {speed_text(tpu.speed_mbps)}: {_who(tpu, hub)}",
         subject=tpu.id,
         concerns=(tpu.id,),
         facts=tuple(facts),
@@ -81,7 +81,7 @@ def _limit_origin(hub: UsbNode | None, port: int | None) -> str | None:
     return port_origin(hub.device, port, "peer") if port is not None else usb_origin(hub.device, "speed_mbps")
 
 
-def _who(machine: Machine, tpu: EdgeTpu, hub: UsbNode | None) -> str:
+def _who(tpu: EdgeTpu, hub: UsbNode | None) -> str:
     limit = tpu.limited_by
     if limit is None or hub is None:
         return "the evidence does not show what limits it"
