@@ -10,10 +10,15 @@ import msgspec
 
 from etpu_doctor.report.report import Report
 
+_INDENT_LIMIT_BYTES = 4 << 20
+
 
 def write_json(value: Any) -> None:
-    """One JSON value, indented, UTF-8 whatever the locale says."""
-    data = msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+    """One JSON value, UTF-8 whatever the locale says; indented unless it is too long for anybody to read."""
+    data = _encoded(value)
+    if len(data) < _INDENT_LIMIT_BYTES:
+        data = msgspec.json.format(data, indent=2)
+    data += b"\n"
     stream = getattr(sys.stdout, "buffer", None)
     if stream is None:
         sys.stdout.write(data.decode())
@@ -21,6 +26,22 @@ def write_json(value: Any) -> None:
     sys.stdout.flush()
     stream.write(data)
     stream.flush()
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        # A file name that is no UTF-8 reaches Python with lone surrogates in it, which JSON cannot carry.
+        return msgspec.json.encode(_printable(msgspec.to_builtins(value)))
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {key: _printable(item) for key, item in value.items()}
+    return [_printable(item) for item in value] if isinstance(value, list) else value
 
 
 def wants_ascii(choice: str) -> bool:

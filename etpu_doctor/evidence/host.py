@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from etpu_doctor.evidence.libedgetpu import clock_of, find_library
 from etpu_doctor.evidence.sysfs import SysfsTree, text
 from etpu_doctor.facts.host import Host
 
@@ -11,6 +12,7 @@ from etpu_doctor.facts.host import Host
 def read_host(tree: SysfsTree, root: str = "/") -> Host:
     """The live host. ``root`` is where ``/proc`` and ``/etc`` are looked for."""
     system = os.uname()
+    library = find_library(root)
     return Host(
         hostname=system.nodename or None,
         kernel_release=system.release or None,
@@ -18,6 +20,8 @@ def read_host(tree: SysfsTree, root: str = "/") -> Host:
         os_name=_os_name(root),
         board_model=_board_model(tree, root),
         page_size_bytes=os.sysconf("SC_PAGE_SIZE"),
+        libedgetpu_path=library,
+        libedgetpu_clock=clock_of(library) if library else None,
     )
 
 

@@ -35,14 +35,14 @@ def read_sources(paths: Sequence[str], *, stdin: IO[bytes] | None = None) -> Evi
 
     Raises ``EvidenceError`` for a path that does not exist, cannot be read, or is a damaged bundle.
     """
-    reader = _Reader(stdin or sys.stdin.buffer)
+    reader = _Reader(stdin)
     for path in paths:
         reader.read_path(path)
     return reader.evidence()
 
 
 class _Reader:
-    def __init__(self, stdin: IO[bytes]) -> None:
+    def __init__(self, stdin: IO[bytes] | None) -> None:
         self._stdin = stdin
         self._collector = Collector()
         self._trees: list[SysfsTree] = []
@@ -51,11 +51,21 @@ class _Reader:
 
     def read_path(self, path: str) -> None:
         if path == "-":
-            self._read_stream("-", self._stdin)
+            self._read_standard_input()
         elif os.path.isdir(path):
             self._read_folder(path)
         else:
             self._read_file(path, os.path.basename(path))
+
+    def _read_standard_input(self) -> None:
+        # Only looked at when it is asked for: a service may run with its standard input closed.
+        stdin = self._stdin or (sys.stdin.buffer if sys.stdin is not None else None)
+        if stdin is None:
+            raise EvidenceError("-", "standard input is closed")
+        try:
+            self._read_stream("-", stdin)
+        except OSError as error:
+            raise EvidenceError("-", error.strerror or str(error)) from None
 
     def _read_file(self, path: str, name: str) -> None:
         try:

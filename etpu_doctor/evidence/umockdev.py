@@ -2,8 +2,8 @@
 
 The format (umockdev's ``README``): a block a device, lines ``P: /devices/...``, ``E: KEY=value``,
 ``A: attribute=value`` with line ends and backslashes escaped, ``L: link=target``, ``H: attribute=hex``, ``N:`` and
-``S:`` for device nodes. A capture uses it because it is small text, holds links without being links, and can be replayed to
-any program with ``umockdev-run -d FILE -- PROGRAM``.
+``S:`` for device nodes. A capture uses it because it is small text, holds links without being links, and can be
+replayed to any program with ``umockdev-run -d FILE -- PROGRAM``.
 """
 
 from __future__ import annotations

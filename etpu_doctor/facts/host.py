@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
+
+Clock = Literal["standard", "maximum"]
+"""What libedgetpu sets a USB Edge TPU to: 250 MHz (package ``libedgetpu1-std``) or 500 MHz (``libedgetpu1-max``)."""
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,3 +22,5 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     os_name: str | None = None
     board_model: str | None = None
     page_size_bytes: int | None = None
+    libedgetpu_path: str | None = None
+    libedgetpu_clock: Clock | None = None

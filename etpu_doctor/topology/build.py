@@ -84,16 +84,27 @@ def _pci_tree(functions: tuple[PciFunction, ...]) -> dict[str, PciNode]:
         if parent is not None and parent in nodes and not _is_above(nodes, node.id, parent):
             node.parent = parent
             nodes[parent].children.append(node.id)
-    return nodes
+    return _parents_first(nodes)
+
+
+def _parents_first(nodes: dict[str, PciNode]) -> dict[str, PciNode]:
+    """By address, but no function before the bridge above it: firmware need not number buses from the top down."""
+    ordered: dict[str, PciNode] = {}
+    for node in nodes.values():
+        above = [node]
+        while above[-1].parent is not None and above[-1].parent not in ordered:
+            above.append(nodes[above[-1].parent])
+        ordered.update((each.id, each) for each in reversed(above))
+    return ordered
 
 
 def _pci_parent(function: PciFunction, bridge_of_bus: dict[tuple[str, int | None], str]) -> str | None:
     if function.parent_known:
         return function.parent
-    bus = function.address.split(":")[-2]
     try:
-        return bridge_of_bus.get((_domain(function.address), int(bus, 16)))
-    except ValueError:
+        bus = int(function.address.split(":")[-2], 16)
+        return bridge_of_bus.get((_domain(function.address), bus))
+    except (IndexError, ValueError):
         return None
 
 

@@ -45,7 +45,8 @@ def controller_path(machine: Machine, controller: str) -> tuple[str, ...] | None
     above = [bridge.id for bridge in machine.pci_ancestors(controller)]
     top = above[-1] if above else controller
     domain, bus = top.split(":")[:2]
-    if node.parent is None and bus != "00" and not node.function.parent_known:
+    function = machine.pci[top].function
+    if function.parent is not None or (bus != "00" and not function.parent_known):
         return None  # A bus other than the root's, and no bridge in the listing leads to it.
     return ("", "devices", f"pci{domain}:{bus}", *reversed(above), controller)
 

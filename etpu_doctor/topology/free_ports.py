@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etpu_doctor.facts.usb import UsbPort
-from etpu_doctor.topology.link import port_has_superspeed
+from etpu_doctor.topology.link import port_has_superspeed, port_of
 from etpu_doctor.topology.machine import FreePort, Machine, UsbNode
 from etpu_doctor.topology.pairing import is_superspeed, peer_hub
 
@@ -64,15 +64,16 @@ def suitable_ports(machine: Machine, start: UsbNode, *, fast: bool = True) -> It
     """Free ports fit for an Edge TPU, a list a hub, nearest to ``start`` first, the host's own ports last.
 
     Fit: no secondary port of a sub-hub, no port of a hub that declares to be bus-powered, and with ``fast`` a
-    SuperSpeed port.
+    SuperSpeed port. A socket with two halves is named once, by its SuperSpeed half.
     """
     seen: set[str] = set()
     for hub in _nearest_hubs(machine, start):
-        if hub.id not in seen:
-            seen.add(hub.id)
-            ports = _suitable_of(machine, hub, fast=fast)
-            if ports:
-                yield ports
+        for half in _fast_half_first(machine, hub):
+            if half.id not in seen:
+                seen.add(half.id)
+                ports = _suitable_of(machine, half, fast=fast)
+                if ports:
+                    yield ports
 
 
 def _nearest_hubs(machine: Machine, start: UsbNode) -> Iterator[UsbNode]:
@@ -83,6 +84,11 @@ def _nearest_hubs(machine: Machine, start: UsbNode) -> Iterator[UsbNode]:
     yield from (machine.usb[root] for root in machine.usb_roots[:_ROOTS_LIMIT])
 
 
+def _fast_half_first(machine: Machine, hub: UsbNode) -> list[UsbNode]:
+    twin = machine.usb.get(hub.twin) if hub.twin else None
+    return [hub] if twin is None else [twin, hub] if is_superspeed(twin) else [hub, twin]
+
+
 def _suitable_of(machine: Machine, hub: UsbNode, *, fast: bool) -> list[FreePort]:
     if hub.device.self_powered is False and not hub.is_root:
         return []
@@ -90,5 +96,14 @@ def _suitable_of(machine: Machine, hub: UsbNode, *, fast: bool) -> list[FreePort
         port
         for port in free_ports(machine, hub)
         if not is_secondary_port(hub, port.port)
+        and not _is_slow_half(hub, port.port)
         and (not fast or is_superspeed(hub) or port_has_superspeed(machine, hub, port.port))
     ]
+
+
+def _is_slow_half(hub: UsbNode, number: int) -> bool:
+    """Whether a port is the USB 2 half of a socket whose other half is suggested already."""
+    if hub.twin is None or is_superspeed(hub):
+        return False
+    record = port_of(hub, number)
+    return not hub.is_root or (record is not None and record.peer is not None)

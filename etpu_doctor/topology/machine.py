@@ -7,10 +7,10 @@ from typing import Literal
 import msgspec
 
 from etpu_doctor.facts.evidence import Evidence
+from etpu_doctor.facts.host import Clock
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.usb import UsbDevice
 
-Clock = Literal["standard", "maximum"]
 Transport = Literal["usb", "pci"]
 TpuState = Literal["dfu", "ready", "unconfigured", "possible"]
 Limiter = Literal["device-port", "hub", "hub-uplink", "cable-or-socket", "pcie-link", "unknown"]

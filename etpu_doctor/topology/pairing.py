@@ -52,7 +52,8 @@ def _couple(one: UsbNode, other: UsbNode, basis: str) -> None:
 def peer_hub(peer: str) -> tuple[str, int] | None:
     """Hub and port that a peer link names: ``usb2-port1`` -> (``usb2``, 1)."""
     hub, dash, port = peer.rpartition("-port")
-    return (hub, int(port)) if dash and port.isdigit() else None
+    # At most 255 ports; a damaged link must not become an endless number.
+    return (hub, int(port)) if dash and port.isdecimal() and len(port) <= 3 else None
 
 
 def _pair_by_peer(machine: Machine, hub: UsbNode) -> None:
@@ -99,20 +100,21 @@ def _same_driver(one: UsbNode, other: UsbNode) -> bool:
 def _pair_below_twins(machine: Machine, hub: UsbNode) -> None:
     """The kernel's rule for ports of external hubs: if the hubs above are twins, port N is the peer of port N.
 
-    For root hubs the port numbers of the two halves need not agree; where the kernel's links are known, they decide.
+    For root hubs the port numbers of the two halves need not agree. Where the kernel's links are known, they decide.
     """
     parent = machine.usb.get(hub.parent) if hub.parent else None
     if hub.twin is not None or parent is None or parent.twin is None or hub.port is None:
         return
-    other_port: int | None = hub.port
+    other_port = hub.port
     basis = parent.twin_basis or POSITION
-    if parent.is_root:
-        port = next((port for port in parent.device.ports or () if port.number == hub.port), None)
-        if port is not None and port.peer_known:
-            place = peer_hub(port.peer) if port.peer else None
-            other_port, basis = (place[1], PEER) if place else (None, basis)
-        else:
-            basis = POSITION
+    port = next((port for port in parent.device.ports or () if port.number == hub.port), None)
+    if port is not None and port.peer_known:
+        place = peer_hub(port.peer) if port.peer else None
+        if place is None:
+            return
+        other_port, basis = place[1], PEER
+    elif parent.is_root:
+        basis = POSITION
     other = _child_at(machine, parent.twin, other_port)
     if other is not None and other.is_hub and is_superspeed(other) is not is_superspeed(hub) and _fits(hub, other):
         _couple(hub, other, basis)
@@ -123,5 +125,5 @@ def _fits(one: UsbNode, other: UsbNode) -> bool:
     return None in vendors or vendors[0] == vendors[1]
 
 
-def _child_at(machine: Machine, hub: str, port: int | None) -> UsbNode | None:
+def _child_at(machine: Machine, hub: str, port: int) -> UsbNode | None:
     return next((machine.usb[child] for child in machine.usb[hub].children if machine.usb[child].port == port), None)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import msgspec
 
 from etpu_doctor.topology.identity import usb_state
-from etpu_doctor.topology.machine import Clock, Machine, UsbNode
+from etpu_doctor.facts.host import Clock
+from etpu_doctor.topology.machine import Machine, UsbNode
 from etpu_doctor.topology.pairing import is_superspeed
 
 DEMAND_MA: dict[Clock, int] = {"standard": 500, "maximum": 900}
@@ -22,9 +23,22 @@ UNIT_LOAD_MA = {False: 100, True: 150}
 """Port of a bus-powered hub (same sources)."""
 
 
-def tpu_demand_ma(clock: Clock | None) -> int:
-    """What one Edge TPU is counted with; where the clock is not known, the standard one: the lesser demand."""
-    return DEMAND_MA[clock or "standard"]
+class Demand(msgspec.Struct, frozen=True, kw_only=True):
+    """What one Edge TPU is counted with, for which clock, and why that one."""
+
+    clock: Clock
+    ma: int
+    basis: str
+
+
+def tpu_demand(machine: Machine) -> Demand:
+    """The demand of one Edge TPU: by ``--clock``, else by the installed libedgetpu, else the lesser of the two."""
+    clock, basis = machine.options.clock, "--clock"
+    if clock is None:
+        clock, basis = machine.evidence.host.libedgetpu_clock, machine.evidence.host.libedgetpu_path or "libedgetpu"
+    if clock is None:
+        clock, basis = "standard", "assumed: standard clock"
+    return Demand(clock=clock, ma=DEMAND_MA[clock], basis=f"Coral documentation; {basis}")
 
 
 def port_budget_ma(hub: UsbNode) -> int | None:
@@ -77,5 +91,5 @@ def hub_load(machine: Machine, hub: UsbNode) -> HubLoad:
             others += declared
         if node.is_hub and node.device.self_powered is False:
             waiting += [machine.usb[child] for child in node.children]
-    demand = len(tpus) * tpu_demand_ma(machine.options.clock)
+    demand = len(tpus) * tpu_demand(machine).ma
     return HubLoad(tpus=tuple(sorted(tpus)), tpus_ma=demand, others_ma=others, undeclared=undeclared)

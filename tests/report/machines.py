@@ -13,7 +13,7 @@ from etpu_doctor.facts.usb import UsbDevice, UsbInterface
 from etpu_doctor.report import text
 from etpu_doctor.report.make import error_report, make_report
 from etpu_doctor.report.report import Diagnosis, Report, ReportError, Source, Tool, Topology
-from etpu_doctor.rules.finding import Finding
+from etpu_doctor.rules.finding import Fact, Finding, Remedy
 from etpu_doctor.rules.registry import RULES
 from etpu_doctor.rules.run import run_rules
 from etpu_doctor.topology.build import build
@@ -22,7 +22,7 @@ EVERYTHING = ("apex", "host", "pci", "pci-links", "pci-tree", "usb", "usb-ids", 
 CONTROLLER = "0000:01:00.0"
 
 
-def device(place: str, line: int, **facts: Any) -> UsbDevice:  # noqa: ANN401 - fields of a struct
+def device(place: str, line: int, **facts: Any) -> UsbDevice:
     """A USB device at ``usb2`` or ``2-1.4``, seen in a line of ``paste.txt``."""
     bus, _, ports = place.removeprefix("usb").partition("-")
     chain = tuple(int(port) for port in ports.split(".")) if ports else ()
@@ -31,16 +31,14 @@ def device(place: str, line: int, **facts: Any) -> UsbDevice:  # noqa: ANN401 - 
     return UsbDevice(busnum=int(bus), devnum=line, port_chain=chain, seen=seen, **facts)
 
 
-def root_hub(bus: int, line: int, speed_mbps: float, **facts: Any) -> UsbDevice:  # noqa: ANN401 - fields of a struct
+def root_hub(bus: int, line: int, speed_mbps: float, **facts: Any) -> UsbDevice:
     """A root hub with four ports."""
     facts.setdefault("root_driver", "xhci_hcd")
     product = 3 if speed_mbps >= 5000 else 2
-    return device(
-        f"usb{bus}", line, vendor_id=0x1D6B, product_id=product, speed_mbps=speed_mbps, port_count=4, **facts
-    )
+    return device(f"usb{bus}", line, vendor_id=0x1D6B, product_id=product, speed_mbps=speed_mbps, port_count=4, **facts)
 
 
-def hub(place: str, line: int, speed_mbps: float = 5000, **facts: Any) -> UsbDevice:  # noqa: ANN401 - fields of a struct
+def hub(place: str, line: int, speed_mbps: float = 5000, **facts: Any) -> UsbDevice:
     """A self-powered 4-port hub."""
     facts.setdefault("product_name", "USB3.0 Hub")
     product = 0x0817 if speed_mbps >= 5000 else 0x2817
@@ -72,7 +70,7 @@ def unnamed_leaf(place: str, line: int) -> UsbDevice:
     return device(place, line, speed_mbps=5000, port_count=0, interfaces=(interface,), controller=None)
 
 
-def pci(address: str, **facts: Any) -> PciFunction:  # noqa: ANN401 - fields of a struct
+def pci(address: str, **facts: Any) -> PciFunction:
     """A PCI function whose bridge is known."""
     return PciFunction(address=address, parent_known=True, **facts)
 
@@ -127,8 +125,9 @@ def report(  # noqa: PLR0913 - what evidence is made of
     missing: tuple[Missing, ...] = (),
     ignored_count: int = 0,
     host: Host | None = None,
+    findings: tuple[Finding, ...] | None = None,
 ) -> Report:
-    """The report of a machine, by the rules of the product."""
+    """The report of a machine: with these findings, or those of the product's rules."""
     ignored = (Ignored(file="paste.txt", line=1, last_line=ignored_count, text="?", why="?"),) if ignored_count else ()
     evidence = Evidence(
         kind=kind,
@@ -141,7 +140,73 @@ def report(  # noqa: PLR0913 - what evidence is made of
         ignored_count=ignored_count,
     )
     machine = build(evidence)
-    return make_report(machine, run_rules(machine, RULES), kind=kind, name=name)
+    return make_report(machine, run_rules(machine, RULES) if findings is None else findings, kind=kind, name=name)
+
+
+# The findings below are written here and not made by the rules, so that a rule may change its words without a test of
+# the faces noticing.
+SECONDARY_PORT = Finding(
+    code="ETD113",
+    rule="sub-hub-secondary-port",
+    severity="error",
+    confidence="likely",
+    title="Edge TPU 2-1.4.3 is on port 3 of a hub behind a hub (2-1.4): a secondary port",
+    subject="2-1.4.3",
+    concerns=("2-1.4.3",),
+    facts=(
+        Fact(name="port chain", value="1.4.3", where="paste.txt:7"),
+        Fact(name="on", value="port 3 of hub 2-1.4 (2109:0817)", where="paste.txt:6"),
+    ),
+    remedy=Remedy(
+        summary="Move it to a primary port; Coral documents that none of the others can be used.",
+        steps=(
+            (
+                "This is one hub with 7 sockets made of two chips: 2-1.4 sits inside, behind hub 2-1 (2109:0817). "
+                "The sockets of 2-1 are fine; of the inner one only its first."
+            ),
+            "Plug it into port 1 of hub 2-1.4 (2109:0817).",
+            "Plug it into port 1 or 3 of hub 2-1 (2109:0817).",
+        ),
+    ),
+)
+USB2_LINK = Finding(
+    code="ETD110",
+    rule="usb2-link",
+    severity="warning",
+    confidence="likely",
+    title="Edge TPU 1-2 runs at 480 Mb/s: socket or cable; the evidence does not show which",
+    subject="1-2",
+    facts=(
+        Fact(name="speed", value=480, unit="Mb/s", where="/sys/bus/usb/devices/1-2/speed"),
+        Fact(name="expected here", value=None, unit="Mb/s"),
+    ),
+    remedy=Remedy(
+        summary="Try the socket, then the cable.",
+        steps=("Check that the socket is a USB 3 one (blue, SS).", "Use a short USB 3 cable, pushed fully home."),
+    ),
+)
+BOOT_LOADER = Finding(
+    code="ETD112",
+    rule="dfu-not-initialised",
+    severity="info",
+    title="Edge TPU 2-1 waits in its boot loader (1a6e:089a): normal before its first use",
+    subject="2-1",
+    remedy=Remedy(summary="Nothing to do: the first program that opens it loads the firmware."),
+)
+SUPPLY_UNKNOWN = Finding(
+    code="ETD201",
+    rule="hub-power-budget",
+    severity="unknown",
+    title="Could not tell whether hub 2-1 has its own power supply",
+    subject="2-1",
+)
+SLOW_PCIE = Finding(
+    code="ETD401",
+    rule="pcie-link-or-slot",
+    severity="warning",
+    title="Edge TPU 0000:02:00.0 runs at PCIe 2.5 GT/s x1, less than it can",
+    subject="0000:02:00.0",
+)
 
 
 def secondary_port() -> Report:
@@ -154,13 +219,16 @@ def secondary_port() -> Report:
         hub("2-1.4", 6),
         edge_tpu("2-1.4.3", 7),
     )
-    return report(usb, (BRIDGE, USB_CONTROLLER, DISK), kind="demo", name="hub7-secondary-port")
+    return report(
+        usb, (BRIDGE, USB_CONTROLLER, DISK), kind="demo", name="hub7-secondary-port", findings=(SECONDARY_PORT,)
+    )
 
 
 def slow_cable() -> Report:
     """One Edge TPU at 480 Mb/s in a socket that can do 5 Gb/s, and one in its boot loader."""
     usb = (root_hub(1, 1, 480), edge_tpu("1-2", 2, 480), root_hub(2, 3, 5000), edge_tpu("2-1", 4, dfu=True))
-    return report(usb, host=Host(board_model="Raspberry Pi 5 Model B", kernel_release="6.6.31", architecture="aarch64"))
+    host = Host(board_model="Raspberry Pi 5 Model B", kernel_release="6.6.31", architecture="aarch64")
+    return report(usb, host=host, findings=(USB2_LINK, BOOT_LOADER))
 
 
 def pasted_tree() -> Report:
@@ -170,12 +238,13 @@ def pasted_tree() -> Report:
         Missing(what="USB vendor and product ids", why="lsusb -t alone prints none", how="lsusb"),
         Missing(what="PCI devices", why="the evidence holds no PCI listing"),
     )
-    return report(usb, kind="text", covers=("usb", "usb-tree"), missing=missing, ignored_count=12)
+    covers = ("usb", "usb-tree")
+    return report(usb, kind="text", covers=covers, missing=missing, ignored_count=12, findings=(SUPPLY_UNKNOWN,))
 
 
 def pci_only() -> Report:
     """A PCIe Edge TPU that the apex driver serves, on a link below what it can."""
-    return report((), (BRIDGE, DISK, PCI_TPU))
+    return report((), (BRIDGE, DISK, PCI_TPU), findings=(SLOW_PCIE,))
 
 
 def with_findings(*findings: Finding) -> Report:

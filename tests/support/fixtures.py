@@ -41,7 +41,7 @@ class Built(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A machine made with the test builder: its notation, and which files show it."""
 
     notation: str
-    files: list[str] = ["sysfs"]
+    files: tuple[str, ...] = ("sysfs",)
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,8 +55,8 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     machine: str
     origin: str
     cause: str | None = None
-    fires: list[str] = []
-    silent: list[str] = []
+    fires: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
     review: str | None = None
     options: CaseOptions = CaseOptions()
     built: Built | None = None

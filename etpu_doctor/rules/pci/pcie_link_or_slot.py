@@ -25,8 +25,8 @@ A slow link halves the rate at which input arrives. Without memory space the dri
 fell off the bus is gone until it is powered off and on.
 
 ## How to fix
-Slow: set the slot to Gen2 or Auto in the firmware set-up, reseat the card, do without riser or adapter. No memory: enable
-"Above 4G decoding", or boot with `pci=realloc`. Fell off: power off fully, reseat, cool; if it returns after
+Slow: set the slot to Gen2 or Auto in the firmware set-up, reseat the card, do without riser or adapter. No memory:
+enable "Above 4G decoding", or boot with `pci=realloc`. Fell off: power off fully, reseat, cool; if it returns after
 a while of idleness, try `pcie_aspm=off`.
 
 ## What it cannot see

@@ -9,7 +9,7 @@ from etpu_doctor.rules.advice import where_to_plug
 from etpu_doctor.rules.finding import Fact, Finding, Remedy, RuleInfo, Severity
 from etpu_doctor.rules.wording import hub_text, join_words, port_text, tpu_text
 from etpu_doctor.topology.machine import EdgeTpu, Machine, UsbNode
-from etpu_doctor.topology.power import HubLoad, hub_load, port_budget_ma, tpu_demand_ma
+from etpu_doctor.topology.power import HubLoad, hub_load, port_budget_ma, tpu_demand
 
 INFO = RuleInfo(
     code="ETD201",
@@ -56,19 +56,19 @@ def check(machine: Machine) -> Iterator[Finding]:
 
 
 def _root_port(machine: Machine, tpu: EdgeTpu, node: UsbNode, hub: UsbNode) -> Iterator[Finding]:
-    budget, demand = port_budget_ma(hub), tpu_demand_ma(machine.options.clock)
-    if budget is None or budget >= demand:
+    budget, demand = port_budget_ma(hub), tpu_demand(machine)
+    if budget is None or budget >= demand.ma:
         return
     yield Finding(
         code=INFO.code,
         rule=INFO.name,
         severity="warning",
         confidence="possible" if tpu.state == "possible" else "likely",
-        title=f"{tpu_text(tpu)} needs {demand} mA ({machine.options.clock} clock); a USB 2 port grants {budget} mA",
+        title=f"{tpu_text(tpu)} needs {demand.ma} mA ({demand.clock} clock); a USB 2 port grants {budget} mA",
         subject=tpu.id,
         concerns=(tpu.id,),
         facts=(
-            Fact(name="needed", value=demand, unit="mA", where="Coral documentation"),
+            Fact(name="needed", value=demand.ma, unit="mA", where=demand.basis),
             Fact(name="granted on paper", value=budget, unit="mA", where="USB 2.0 specification"),
             Fact(name="plugged into", value=port_text(hub, node.port), where=usb_origin(node.device, "port_chain")),
         ),
@@ -91,11 +91,11 @@ def _hub(machine: Machine, hub: UsbNode) -> Iterator[Finding]:
 
 
 def _too_weak(machine: Machine, hub: UsbNode, load: HubLoad) -> Finding:
-    demand = tpu_demand_ma(machine.options.clock)
+    demand = tpu_demand(machine)
     refused = [tpu for tpu in load.tpus if machine.usb[tpu].device.configured is False]
     severity: Severity = "error" if refused else "warning"
     names = join_words(list(load.tpus))
-    verdict = f"the kernel refused {join_words(refused)}" if refused else f"{names} needs {demand} mA or more"
+    verdict = f"the kernel refused {join_words(refused)}" if refused else f"{names} needs {demand.ma} mA"
     return Finding(
         code=INFO.code,
         rule=INFO.name,
@@ -107,7 +107,7 @@ def _too_weak(machine: Machine, hub: UsbNode, load: HubLoad) -> Finding:
         facts=(
             Fact(name="supply (declared)", value="bus-powered", where=usb_origin(hub.device, "self_powered")),
             Fact(name="budget of a port", value=port_budget_ma(hub), unit="mA", where="USB specification"),
-            Fact(name="needed by each Edge TPU", value=demand, unit="mA", where="Coral documentation"),
+            Fact(name="needed by each Edge TPU", value=demand.ma, unit="mA", where=demand.basis),
             *_upstream_facts(machine, hub, load),
             *(_refused_fact(machine, tpu) for tpu in refused),
         ),
@@ -151,7 +151,7 @@ def _refused_fact(machine: Machine, tpu: str) -> Fact:
 
 def _supply_needed(machine: Machine, hub: UsbNode, load: HubLoad) -> Finding:
     ampere = f"{load.total_ma / 1000:.1f} A"
-    clock = machine.options.clock or "standard"
+    demand = tpu_demand(machine)
     more = f" or more ({load.undeclared} devices declare nothing)" if load.undeclared else ""
     return Finding(
         code=INFO.code,
@@ -163,7 +163,12 @@ def _supply_needed(machine: Machine, hub: UsbNode, load: HubLoad) -> Finding:
         concerns=load.tpus,
         facts=(
             Fact(name="supply (declared)", value="self-powered", where=usb_origin(hub.device, "self_powered")),
-            Fact(name=f"{len(load.tpus)} Edge TPUs at the {clock} clock", value=load.tpus_ma, unit="mA"),
+            Fact(
+                name=f"{len(load.tpus)} Edge TPUs at the {demand.clock} clock",
+                value=load.tpus_ma,
+                unit="mA",
+                where=demand.basis,
+            ),
             Fact(name="other devices (declared)", value=load.others_ma, unit="mA"),
         ),
         remedy=Remedy(summary="Read the rating on the hub's power supply and compare."),
