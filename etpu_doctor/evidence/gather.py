@@ -39,7 +39,7 @@ def gather_live(root: str = "/", tree: SysfsTree | None = None) -> Evidence:
 
 
 def _no_bus(what: str, path: str, command: str) -> Missing:
-    why = f"{path} does not exist: no such bus, its kernel module is not loaded, or a container without it"
+    why = f"{path} is missing or may not be listed: no such bus, its module is not loaded, or a container without it"
     return Missing(what=what, why=why, how=f"on the host: {command}")
 
 

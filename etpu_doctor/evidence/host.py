@@ -14,7 +14,8 @@ def read_host(tree: SysfsTree, root: str = "/") -> Host:
     system = os.uname()
     library = find_library(root)
     return Host(
-        hostname=system.nodename or None,
+        # A host name may be any bytes; what is no text could not be written as JSON.
+        hostname=os.fsencode(system.nodename).decode("utf-8", "replace") or None,
         kernel_release=system.release or None,
         architecture=system.machine or None,
         os_name=_os_name(root),
@@ -27,10 +28,16 @@ def read_host(tree: SysfsTree, root: str = "/") -> Host:
 
 def _read(path: str) -> str | None:
     try:
-        with open(path, "rb") as handle:
-            return handle.read(65536).decode("utf-8", "replace")
+        # Without waiting: below another root, a named pipe may stand there.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        return os.read(handle, 65536).decode("utf-8", "replace")
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
 
 
 def _os_name(root: str) -> str | None:

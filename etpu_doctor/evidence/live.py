@@ -10,6 +10,9 @@ from etpu_doctor.facts.usb import UsbDevice, UsbInterface, UsbPort
 
 EDGE_TPU_PCI_ID = (0x1AC1, 0x089A)
 
+_DIGITS_LIMIT = 6
+_LINK_WIDTHS = frozenset({1, 2, 4, 8, 12, 16, 32})
+
 _APEX_ATTRIBUTES = (
     "pci_address",
     "status",
@@ -68,13 +71,12 @@ def read_usb(tree: SysfsTree) -> list[UsbDevice]:
 
 def port_chain_of(name: str) -> tuple[int, tuple[int, ...]] | None:
     """Bus number and port chain from a sysfs name (``usb2``, ``2-1.4``); ``None`` if it is neither."""
-    try:
-        if name.startswith("usb"):
-            return int(name[3:]), ()
-        bus, _, chain = name.partition("-")
-        return int(bus), tuple(int(port) for port in chain.split("."))
-    except ValueError:
+    bus, _, chain = name.partition("-")
+    words = [name[3:]] if name.startswith("usb") else [bus, *chain.split(".")]
+    if not all(word.isascii() and word.isdigit() and len(word) < _DIGITS_LIMIT for word in words):
         return None
+    number, *ports = map(int, words)
+    return number, tuple(ports)
 
 
 def _read_usb_device(tree: SysfsTree, name: str, devpath: str, interfaces: list[tuple[str, str]]) -> UsbDevice | None:
@@ -195,7 +197,7 @@ def _read_interfaces(
                 driver_known=True,
             )
         )
-    return tuple(found)
+    return tuple(sorted(found, key=lambda interface: interface.number))
 
 
 def _code(tree: SysfsTree, devpath: str, attribute: str, known: int | None) -> int | None:
@@ -279,9 +281,9 @@ def _read_function(tree: SysfsTree, address: str, devpath: str) -> PciFunction:
         driver=driver.rpartition("/")[2] if driver else None,
         driver_known=True,
         current_link_speed_gts=_link_speed(tree, devpath, "current_link_speed"),
-        current_link_width=integer(text(tree.read(devpath, "current_link_width"))),
+        current_link_width=_link_width(tree, devpath, "current_link_width"),
         max_link_speed_gts=_link_speed(tree, devpath, "max_link_speed"),
-        max_link_width=integer(text(tree.read(devpath, "max_link_width"))),
+        max_link_width=_link_width(tree, devpath, "max_link_width"),
         parent=above if is_pci_address(above) else None,
         parent_known=True,
         secondary_bus=integer(text(tree.read(devpath, "secondary_bus_number"))) if is_bridge else None,
@@ -300,6 +302,12 @@ def _link_speed(tree: SysfsTree, devpath: str, attribute: str) -> float | None:
     """``5.0 GT/s PCIe`` (older kernels ``5 GT/s``) as 5; ``Unknown`` as ``None``."""
     value = text(tree.read(devpath, attribute))
     return number(value.partition(" ")[0]) if value else None
+
+
+def _link_width(tree: SysfsTree, devpath: str, attribute: str) -> int | None:
+    """Lanes; ``None`` for 0 (no link), 63 (a register of all ones) and 255 (``PCIE_LNK_WIDTH_UNKNOWN``)."""
+    width = integer(text(tree.read(devpath, attribute)))
+    return width if width in _LINK_WIDTHS else None
 
 
 def _bars(resource: str | None) -> tuple[PciBar, ...] | None:

@@ -6,9 +6,15 @@ Attributes vanish while they are read, answer with errors, or hold bytes that ar
 from __future__ import annotations
 
 import os
+import stat
 from typing import Protocol
 
 ATTRIBUTE_LIMIT_BYTES = 65536
+_PAGE_BYTES = 4096
+"""The kernel hands out a binary attribute (``descriptors``) by the page, whatever length is asked for (fs/kernfs)."""
+
+_NUMBER_LIMIT = 1 << 63
+_PATH_LIMIT, _DEPTH_LIMIT = 4096, 64
 _FORBIDDEN = frozenset({"disable"})
 """Never read: a hub port's ``disable`` file takes the hub's lock and can block for a minute on a dying device."""
 
@@ -39,17 +45,18 @@ def text(raw: bytes | None) -> str | None:
     """An attribute as text without surrounding blanks; ``None`` if it is missing or empty."""
     if raw is None:
         return None
-    return raw.decode("utf-8", "replace").strip().rstrip("\0") or None
+    return raw.decode("utf-8", "replace").strip(" \t\r\n\0") or None
 
 
 def integer(value: str | None, base: int = 10) -> int | None:
-    """A number as sysfs prints them (``1``, `` 1``, ``0x1ac1``, ``96mA`` has none); ``None`` if it is not one."""
-    if value is None:
+    """A number as sysfs prints them (``1``, `` 1``, ``0x1ac1``, ``-1000``); ``None`` if it is not one, or not 64 bit wide."""
+    if value is None or not value.isascii() or "_" in value:
         return None
     try:
-        return int(value, base)
+        parsed = int(value, base)
     except ValueError:
         return None
+    return parsed if -_NUMBER_LIMIT <= parsed < 2 * _NUMBER_LIMIT else None
 
 
 def folder_of(subsystem: str) -> str:
@@ -72,6 +79,14 @@ def resolve(base: str, target: str) -> str | None:
     return "/" + "/".join(parts)
 
 
+def is_sound(path: str) -> bool:
+    """Whether a path is one that the kernel could have made.
+
+    Bytes that are no text, line ends, and thousands of folders in each other only stand in a copy made to do harm.
+    """
+    return len(path) <= _PATH_LIMIT and path.count("/") <= _DEPTH_LIMIT and path.isprintable()
+
+
 class DirectoryTree:
     """sysfs in a directory.
 
@@ -87,7 +102,9 @@ class DirectoryTree:
         self._inside: dict[str, bool] = {}
 
     def has(self, subsystem: str) -> bool:
-        return os.path.isdir(self.root + folder_of(subsystem))
+        folder = folder_of(subsystem)
+        path = self.root + folder
+        return os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK) and self._contains(folder)
 
     def devices(self, subsystem: str) -> list[tuple[str, str]]:
         folder = folder_of(subsystem)
@@ -95,30 +112,38 @@ class DirectoryTree:
 
     def entries(self, devpath: str) -> list[str]:
         try:
-            return os.listdir(self.root + devpath) if self._contains(devpath) else []
+            names = os.listdir(self.root + devpath) if self._contains(devpath) else []
         except OSError as error:
             self._note(devpath, error)
             return []
+        return [name for name in names if is_sound(name)]
 
     def link(self, devpath: str, name: str) -> str | None:
+        if not self._contains(devpath):
+            return None
         try:
-            return resolve(devpath, os.readlink(f"{self.root}{devpath}/{name}"))
+            target = resolve(devpath, os.readlink(f"{self.root}{devpath}/{name}"))
         except OSError:
             return None
+        return target if target is not None and is_sound(target) else None
 
     def read(self, devpath: str, attribute: str) -> bytes | None:
-        if attribute.rpartition("/")[2] in _FORBIDDEN or not self._contains(devpath):
+        folder, _, name = f"{devpath}/{attribute}".rpartition("/")
+        if name in _FORBIDDEN or not self._contains(folder):
             return None
-        path = f"{self.root}{devpath}/{attribute}"
+        path = f"{self.root}{folder}/{name}"
         try:
+            # A copy of sysfs may hold anything; to open a device node, or a named pipe, can already act on something.
+            if self._real_root is not None and not stat.S_ISREG(os.lstat(path).st_mode):
+                return None
             handle = os.open(path, self._flags)
         except OSError as error:
-            self._note(f"{devpath}/{attribute}", error)
+            self._note(f"{folder}/{name}", error)
             return None
         try:
-            return os.read(handle, ATTRIBUTE_LIMIT_BYTES)
+            return _read_all(handle)
         except OSError as error:
-            self._note(f"{devpath}/{attribute}", error)
+            self._note(f"{folder}/{name}", error)
             return None
         finally:
             os.close(handle)
@@ -128,14 +153,31 @@ class DirectoryTree:
             return True
         known = self._inside.get(devpath)
         if known is None:
-            real = os.path.realpath(self.root + devpath)
-            known = self._inside[devpath] = real == self._real_root or real.startswith(self._real_root + "/")
+            known = self._inside[devpath] = self._is_inside(devpath, self._real_root)
         return known
+
+    def _is_inside(self, devpath: str, real_root: str) -> bool:
+        if devpath in ("", "/"):
+            return True
+        path = self.root + devpath
+        if not os.path.islink(path):
+            return self._contains(devpath.rpartition("/")[0])
+        real = os.path.realpath(path)
+        return real == real_root or real.startswith(real_root.rstrip("/") + "/")
 
     def _note(self, path: str, error: OSError) -> None:
         # A missing attribute is ordinary (older kernel, no such capability); one that is refused is worth saying.
         if not isinstance(error, FileNotFoundError):
             self.unreadable[path] = error.strerror or str(error)
+
+
+def _read_all(handle: int) -> bytes:
+    content = chunk = os.read(handle, ATTRIBUTE_LIMIT_BYTES)
+    # Only after whole pages can there be more: nearly every attribute is shorter and costs no second call.
+    while chunk and len(chunk) % _PAGE_BYTES == 0 and len(content) < ATTRIBUTE_LIMIT_BYTES:
+        chunk = os.read(handle, ATTRIBUTE_LIMIT_BYTES - len(content))
+        content += chunk
+    return content
 
 
 class MemoryTree:
@@ -149,16 +191,20 @@ class MemoryTree:
 
     def add_file(self, path: str, content: bytes) -> None:
         """Put an attribute at an absolute path."""
-        self._files[path] = content[:ATTRIBUTE_LIMIT_BYTES]
-        self.add_folder(path)
+        if is_sound(path):
+            self._files[path] = content[:ATTRIBUTE_LIMIT_BYTES]
+            self.add_folder(path)
 
     def add_link(self, path: str, target: str) -> None:
         """Put a link at an absolute path; ``target`` is absolute below the sysfs root."""
-        self._links[path] = target
-        self.add_folder(path)
+        if is_sound(path) and is_sound(target):
+            self._links[path] = target
+            self.add_folder(path)
 
     def add_folder(self, path: str) -> None:
         """Make a path and everything above it known."""
+        if not is_sound(path):
+            return
         while path not in ("", "/"):
             parent, _, name = path.rpartition("/")
             siblings = self._children.setdefault(parent, {})

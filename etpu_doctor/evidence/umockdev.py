@@ -9,9 +9,13 @@ replayed to any program with ``umockdev-run -d FILE -- PROGRAM``.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from etpu_doctor.evidence.sysfs import MemoryTree, RecordingTree, folder_of, resolve
+
+_LETTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
 _CLASSES = frozenset({"apex", "dmi", "hwmon", "net", "tty", "block"})
 """Subsystems that sysfs lists below ``/class``; all others are buses."""
@@ -58,10 +62,21 @@ def _read_line(tree: MemoryTree, devpath: str, key: str, value: str) -> None:
 
 
 def _unescape(value: str) -> bytes:
-    if "\\" not in value:
-        return value.encode("utf-8", "surrogateescape")
-    parts = value.split("\\\\")
-    return "\\".join(part.replace("\\n", "\n") for part in parts).encode("utf-8", "surrogateescape")
+    """Undo C's escapes, octal ones too: ``umockdev-record`` writes bytes beyond ASCII so (glib's ``g_strescape``)."""
+    raw = value.encode("utf-8", "replace")
+    return _escapes().sub(_byte_of, raw) if b"\\" in raw else raw
+
+
+@cache
+def _escapes() -> re.Pattern[bytes]:
+    return re.compile(rb"\\([0-7]{1,3}|.)")
+
+
+def _byte_of(match: re.Match[bytes]) -> bytes:
+    code = match[1]
+    if code[0] in b"01234567":
+        return bytes([int(code, 8) & 0xFF])
+    return _LETTERS.get(code, code)
 
 
 def _unhex(value: str) -> bytes:
@@ -82,13 +97,16 @@ def write_description(record: RecordingTree) -> Iterator[str]:
         for _, devpath in devices:
             owners.setdefault(devpath, subsystem.rpartition("/")[2])
     for path in (*record.files, *record.links):
-        if _owner(owners, path) is None:
+        # Outside of /devices there are none (/class/dmi/id is a link to one), and umockdev takes no other path.
+        if path.startswith("/devices/") and _owner(owners, path) is None:
             owners[path] = ""
     blocks: dict[str, list[str]] = {devpath: [] for devpath in owners}
     for path, files in record.files.items():
-        _write_files(blocks, owners, path, files)
+        if (devpath := _owner(owners, path)) is not None:
+            blocks[devpath] += _file_lines(path[len(devpath) + 1 :], files)
     for path, links in record.links.items():
-        _write_links(blocks, owners, path, links)
+        if (devpath := _owner(owners, path)) is not None:
+            blocks[devpath] += _link_lines(devpath, path[len(devpath) + 1 :], links)
     for devpath, body in blocks.items():
         # A device of no known subsystem (a platform controller) still needs one for umockdev.
         yield f"P: {devpath}"
@@ -105,12 +123,9 @@ def _owner(owners: dict[str, str], path: str) -> str | None:
     return None
 
 
-def _write_files(blocks: dict[str, list[str]], owners: dict[str, str], path: str, files: dict[str, bytes]) -> None:
-    devpath = _owner(owners, path) or path
-    prefix = path[len(devpath) + 1 :]
+def _file_lines(prefix: str, files: dict[str, bytes]) -> Iterator[str]:
     for name, content in files.items():
-        full = f"{prefix}/{name}" if prefix else name
-        blocks[devpath].append(_attribute_line(full, content))
+        yield _attribute_line(f"{prefix}/{name}" if prefix else name, content)
 
 
 def _attribute_line(name: str, content: bytes) -> str:
@@ -123,10 +138,7 @@ def _attribute_line(name: str, content: bytes) -> str:
     return f"A: {name}=" + value.replace("\\", "\\\\").replace("\n", "\\n")
 
 
-def _write_links(blocks: dict[str, list[str]], owners: dict[str, str], path: str, links: dict[str, str]) -> None:
-    devpath = _owner(owners, path) or path
-    prefix = path[len(devpath) + 1 :]
+def _link_lines(devpath: str, prefix: str, links: dict[str, str]) -> Iterator[str]:
     for name, target in links.items():
         full = f"{prefix}/{name}" if prefix else name
-        relative = os.path.relpath(target, os.path.dirname(f"{devpath}/{full}"))
-        blocks[devpath].append(f"L: {full}={relative}")
+        yield f"L: {full}={os.path.relpath(target, os.path.dirname(f'{devpath}/{full}'))}"

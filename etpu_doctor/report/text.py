@@ -120,11 +120,10 @@ class _Page:
         for row in rows:
             self.put(*row)
 
-    def paragraph(self, text: str, *, style: str = "", indent: int = 0, limit: int | None = None) -> None:
-        """Print wrapped text; lines after the first are indented by two more columns."""
-        lines = self.wrap(text, indent + 2, first=indent, limit=limit)
-        for index, line in enumerate(lines):
-            self.put(_Span(" " * (indent + (2 if index else 0))), _Span(line, style))
+    def paragraph(self, text: str, *, style: str = "", hang: int = 2) -> None:
+        """Print wrapped text; lines after the first are indented by ``hang`` columns."""
+        for index, line in enumerate(self.wrap(text, hang, first=0)):
+            self.put(_Span(" " * hang if index else ""), _Span(line, style))
 
     def gap(self) -> None:
         """Print an empty line."""
@@ -224,11 +223,11 @@ def render_explain(info: RuleInfo, *, color: Color, ascii_only: bool, width: int
     """Print the documentation of a rule: headings bold, paragraphs wrapped."""
     page = _Page(stream, color=color, ascii_only=ascii_only, width=width)
     page.paragraph(f"{info.code} {info.name} ({info.severity})", style="heading")
-    page.paragraph(info.summary)
+    page.paragraph(info.summary, hang=0)
     for style, text in _blocks(info.documentation):
         if style == "heading":
             page.gap()
-        page.paragraph(text, style=style)
+        page.paragraph(text, style=style, hang=2 if text.startswith(("- ", "* ")) else 0)
 
 
 def _blocks(markdown: str) -> Iterator[tuple[str, str]]:

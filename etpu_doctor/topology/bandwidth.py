@@ -109,7 +109,7 @@ def _tpu_demand(node: UsbNode) -> float:
 
 
 def usb_loads(machine: Machine) -> dict[str, Load]:
-    """Load below every USB node, by id, in one pass from the leaves up."""
+    """Load below every USB node that has any, by id, in one pass from the leaves up."""
     tpus: dict[str, list[str]] = {}
     demand: dict[str, float] = {}
     neighbours: dict[str, list[Neighbour]] = {}
@@ -124,8 +124,13 @@ def usb_loads(machine: Machine) -> dict[str, Load]:
                 neighbours.setdefault(node.id, []).append(neighbour)
         _pass_up(node, tpus, demand, neighbours)
     return {
-        name: Load(tpus=tuple(sorted(below)), tpus_mb_s=demand[name], neighbours=tuple(neighbours.get(name, ())))
-        for name, below in tpus.items()
+        name: Load(
+            tpus=tuple(sorted(tpus.get(name, ()))),
+            tpus_mb_s=demand.get(name, 0.0),
+            neighbours=tuple(neighbours.get(name, ())),
+        )
+        for name in reversed(machine.usb)
+        if name in tpus or name in neighbours
     }
 
 
@@ -147,7 +152,7 @@ def shared_uplinks(machine: Machine) -> list[Uplink]:
     found = []
     for name, load in loads.items():
         node = machine.usb[name]
-        if node.is_hub and len(load.tpus) + len(load.neighbours) > 1:
+        if node.is_hub and load.tpus and len(load.tpus) + len(load.neighbours) > 1:
             uplink = _usb_uplink(node, load)
             if uplink is not None:
                 found.append(uplink)

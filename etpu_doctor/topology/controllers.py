@@ -44,7 +44,8 @@ def controller_path(machine: Machine, controller: str) -> tuple[str, ...] | None
         return None
     above = [bridge.id for bridge in machine.pci_ancestors(controller)]
     top = above[-1] if above else controller
-    domain, bus = top.split(":")[:2]
+    domain, _, rest = top.partition(":")
+    bus = rest.partition(":")[0]
     function = machine.pci[top].function
     if function.parent is not None or (bus != "00" and not function.parent_known):
         return None  # A bus other than the root's, and no bridge in the listing leads to it.

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etpu_doctor.facts.usb import UsbPort
-from etpu_doctor.topology.link import port_has_superspeed, port_of
+from etpu_doctor.topology.link import HIGH_SPEED_MBPS, port_has_superspeed, port_of
 from etpu_doctor.topology.machine import FreePort, Machine, UsbNode
 from etpu_doctor.topology.pairing import is_superspeed, peer_hub
 
 NO_SOCKET = frozenset({"not used", "hardwired"})
 """``connect_type`` of ports that lead to no socket (Linux ABI ``usb_port connect_type``)."""
+
+_VIRTUAL_DRIVERS = frozenset({"vhci_hcd", "dummy_hcd"})
+"""Root hubs without sockets (Linux ``drivers/usb/usbip``, ``drivers/usb/gadget/udc/dummy_hcd.c``)."""
 
 _SECONDARY_TIER = 2
 _PORTS_LIMIT = 255
@@ -63,8 +66,8 @@ def _twin_taken(machine: Machine, hub: UsbNode, number: int, record: UsbPort | N
 def suitable_ports(machine: Machine, start: UsbNode, *, fast: bool = True) -> Iterator[list[FreePort]]:
     """Free ports fit for an Edge TPU, a list a hub, nearest to ``start`` first, the host's own ports last.
 
-    Fit: no secondary port of a sub-hub, no port of a hub that declares to be bus-powered, and with ``fast`` a
-    SuperSpeed port. A socket with two halves is named once, by its SuperSpeed half.
+    Fit: no secondary port of a sub-hub, no port of a hub that declares to be bus-powered, no bus below high speed, and
+    with ``fast`` a SuperSpeed port. A socket with two halves is named once, by its SuperSpeed half.
     """
     seen: set[str] = set()
     for hub in _nearest_hubs(machine, start):
@@ -90,7 +93,7 @@ def _fast_half_first(machine: Machine, hub: UsbNode) -> list[UsbNode]:
 
 
 def _suitable_of(machine: Machine, hub: UsbNode, *, fast: bool) -> list[FreePort]:
-    if hub.device.self_powered is False and not hub.is_root:
+    if (hub.device.self_powered is False and not hub.is_root) or _carries_no_stick(hub):
         return []
     return [
         port
@@ -99,6 +102,12 @@ def _suitable_of(machine: Machine, hub: UsbNode, *, fast: bool) -> list[FreePort
         and not _is_slow_half(hub, port.port)
         and (not fast or is_superspeed(hub) or port_has_superspeed(machine, hub, port.port))
     ]
+
+
+def _carries_no_stick(hub: UsbNode) -> bool:
+    """A bus below high speed, or one that a driver makes up (usbip, gadget tests): no use, or no socket at all."""
+    speed = hub.device.speed_mbps
+    return (speed is not None and speed < HIGH_SPEED_MBPS) or hub.device.root_driver in _VIRTUAL_DRIVERS
 
 
 def _is_slow_half(hub: UsbNode, number: int) -> bool:

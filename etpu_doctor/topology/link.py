@@ -7,7 +7,7 @@ import msgspec
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.usb import UsbPort
 from etpu_doctor.topology.machine import Hop, LimitedBy, Limiter, Machine, UsbNode
-from etpu_doctor.topology.pairing import is_superspeed
+from etpu_doctor.topology.pairing import is_superspeed, same_vendor
 
 EDGE_TPU_USB_MBPS = 5000
 """A USB Accelerator announces high speed and SuperSpeed, nothing faster (BOS of the firmware in libedgetpu)."""
@@ -42,7 +42,30 @@ def port_has_superspeed(machine: Machine, hub: UsbNode, number: int | None) -> b
     if hub.is_root:
         # A controller without a SuperSpeed bus has no such port; with one, only some of its ports may have it.
         return None if hub.twin is not None or _has_unpaired_superspeed_root(machine) else False
-    return False if machine.covers("usb-tree") else None
+    return _hub_has_superspeed(machine, hub)
+
+
+def _hub_has_superspeed(machine: Machine, hub: UsbNode) -> bool | None:
+    """Whether an external hub without a known other half may have one all the same.
+
+    Behind a pair of hubs the halves stand on the same port, so the other half would have been found. On root ports
+    the numbers of the halves differ on most PCs: any SuperSpeed hub there may be the one.
+    """
+    parent = machine.usb.get(hub.parent) if hub.parent else None
+    if not machine.covers("usb-tree") or parent is None:
+        return None
+    if not parent.is_root:
+        return False if parent.twin is not None else port_has_superspeed(machine, parent, hub.port)
+    if hub.device.superspeed_capable is False or port_has_superspeed(machine, parent, hub.port) is False:
+        return False
+    return None if any(_may_be_other_half(machine, hub, root) for root in machine.usb_roots) else False
+
+
+def _may_be_other_half(machine: Machine, hub: UsbNode, root: str) -> bool:
+    if not is_superspeed(machine.usb[root]):
+        return False
+    others = [machine.usb[child] for child in machine.usb[root].children]
+    return any(other.is_hub and other.twin is None and same_vendor(hub, other) for other in others)
 
 
 def _has_unpaired_superspeed_root(machine: Machine) -> bool:
@@ -74,13 +97,29 @@ def judge_place(machine: Machine, node: UsbNode, speed_mbps: float | None) -> Pl
     slow = _slow_hub(machine, hub)
     if slow is not None:
         return Place(expected_mbps=slow.device.speed_mbps, limited_by=_limit(slow, None))
-    superspeed = port_has_superspeed(machine, hub, node.port)
+    return _judge_port(machine, hub, node.port, speed_mbps)
+
+
+def _judge_port(machine: Machine, hub: UsbNode, port: int, speed_mbps: float | None) -> Place:
+    superspeed = port_has_superspeed(machine, hub, port)
+    expected = None if superspeed is None else EDGE_TPU_USB_MBPS if superspeed else HIGH_SPEED_MBPS
+    if speed_mbps is None:
+        return Place(expected_mbps=expected)
+    if superspeed or speed_mbps < HIGH_SPEED_MBPS:
+        return Place(expected_mbps=expected, limited_by=LimitedBy(kind="cable-or-socket", hop=hub.id, port=port))
     if superspeed is None:
-        return Place(limited_by=LimitedBy(kind="unknown", hop=hub.id, port=node.port))
-    if superspeed or (speed_mbps is not None and speed_mbps < HIGH_SPEED_MBPS):
-        best = EDGE_TPU_USB_MBPS if superspeed else HIGH_SPEED_MBPS
-        return Place(expected_mbps=best, limited_by=LimitedBy(kind="cable-or-socket", hop=hub.id, port=node.port))
-    return Place(expected_mbps=HIGH_SPEED_MBPS, limited_by=_limit(hub, node.port))
+        return Place(limited_by=LimitedBy(kind="unknown", hop=hub.id, port=port))
+    return Place(expected_mbps=expected, limited_by=_without_superspeed(machine, hub, port))
+
+
+def _without_superspeed(machine: Machine, hub: UsbNode, port: int) -> LimitedBy:
+    """The hop nearest to the host that has no SuperSpeed half: mending one below it would change nothing."""
+    limit = _limit(hub, port)
+    for node in machine.usb_ancestors(hub.id):
+        if node.is_root or hub.port is None or port_has_superspeed(machine, node, hub.port) is not False:
+            break
+        limit, hub = _limit(node, hub.port), node
+    return limit
 
 
 def _slow_hub(machine: Machine, hub: UsbNode) -> UsbNode | None:

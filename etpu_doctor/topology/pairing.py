@@ -105,22 +105,20 @@ def _pair_below_twins(machine: Machine, hub: UsbNode) -> None:
     parent = machine.usb.get(hub.parent) if hub.parent else None
     if hub.twin is not None or parent is None or parent.twin is None or hub.port is None:
         return
-    other_port = hub.port
-    basis = parent.twin_basis or POSITION
+    place: tuple[str, int] | None = (parent.twin, hub.port)
+    basis = POSITION if parent.is_root else parent.twin_basis or POSITION
     port = next((port for port in parent.device.ports or () if port.number == hub.port), None)
     if port is not None and port.peer_known:
-        place = peer_hub(port.peer) if port.peer else None
-        if place is None:
-            return
-        other_port, basis = place[1], PEER
-    elif parent.is_root:
-        basis = POSITION
-    other = _child_at(machine, parent.twin, other_port)
-    if other is not None and other.is_hub and is_superspeed(other) is not is_superspeed(hub) and _fits(hub, other):
+        place, basis = peer_hub(port.peer) if port.peer else None, PEER
+    other = _child_at(machine, *place) if place is not None and place[0] in machine.usb else None
+    if other is None or not other.is_hub or is_superspeed(other) is is_superspeed(hub):
+        return
+    if same_vendor(hub, other):
         _couple(hub, other, basis)
 
 
-def _fits(one: UsbNode, other: UsbNode) -> bool:
+def same_vendor(one: UsbNode, other: UsbNode) -> bool:
+    """Whether two hubs can be halves of one: both carry the id of one maker, as far as the ids are known."""
     vendors = (one.device.vendor_id, other.device.vendor_id)
     return None in vendors or vendors[0] == vendors[1]
 

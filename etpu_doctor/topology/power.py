@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
-from etpu_doctor.topology.identity import usb_state
 from etpu_doctor.facts.host import Clock
+from etpu_doctor.topology.identity import usb_state
 from etpu_doctor.topology.machine import Machine, UsbNode
 from etpu_doctor.topology.pairing import is_superspeed
 
@@ -77,19 +77,23 @@ def halves(machine: Machine, hub: UsbNode) -> list[UsbNode]:
 def hub_load(machine: Machine, hub: UsbNode) -> HubLoad:
     """Load on a physical hub's ports. A hub below that has its own supply counts with its own draw only."""
     tpus: list[str] = []
-    others = undeclared = 0
+    declared: dict[str, int | None] = {}
     waiting = [machine.usb[child] for half in halves(machine, hub) for child in half.children]
     while waiting:
         node = waiting.pop()
         if usb_state(node.device) is not None:
             tpus.append(node.id)
             continue
-        declared = node.device.max_power_ma
-        if declared is None:
-            undeclared += 1
-        else:
-            others += declared
+        # The two halves of a hub below are one device on one plug: the larger of their declarations counts.
+        body = min(node.id, node.twin or node.id)
+        known = [draw for draw in (declared.get(body), node.device.max_power_ma) if draw is not None]
+        declared[body] = max(known, default=None)
         if node.is_hub and node.device.self_powered is False:
             waiting += [machine.usb[child] for child in node.children]
-    demand = len(tpus) * tpu_demand(machine).ma
-    return HubLoad(tpus=tuple(sorted(tpus)), tpus_ma=demand, others_ma=others, undeclared=undeclared)
+    draws = [draw for draw in declared.values() if draw is not None]
+    return HubLoad(
+        tpus=tuple(sorted(tpus)),
+        tpus_ma=len(tpus) * tpu_demand(machine).ma,
+        others_ma=sum(draws),
+        undeclared=len(declared) - len(draws),
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import re
+import subprocess
+import sys
 import unicodedata
 from typing import TextIO
 
@@ -45,7 +47,18 @@ INFO = RuleInfo(
     name="a-rule",
     severity="warning",
     summary="Says something.",
-    documentation="## What it means\nOne\nparagraph.\n\n- an item that is\n  long\n- another\n\n## Source\nA [bold] book.\n",
+    documentation="""\
+## What it means
+One
+paragraph. It is long enough to need a second line at eighty columns, as most do.
+
+- an item that is
+  long enough to need a second line at eighty columns, as some do
+- another
+
+## Source
+A [bold] book.
+""",
 )
 
 
@@ -375,9 +388,7 @@ ERROR  A title
               2. Then that.
               $ lsusb -t  # shows the speed
 """
-    made = with_findings(
-        _finding(severity="error", title="A title", facts=(speed, Fact(name="b", value=1)), remedy=remedy)
-    )
+    made = with_findings(_finding(severity="error", title="A title", facts=facts, remedy=remedy))
     assert shown(made).endswith(expected)
 
 
@@ -457,7 +468,7 @@ REMEDIES = st.builds(
 )
 FINDINGS = st.builds(
     Finding,
-    code=st.just("ETD110") | ANY,
+    code=st.just("ETD110") | ANY.map("E{}".format),
     rule=st.just("usb2-link") | ANY,
     severity=st.sampled_from(["error", "warning", "unknown", "info"]),
     confidence=st.sampled_from(["certain", "likely", "possible"]),
@@ -532,8 +543,10 @@ ETD199 a-rule (warning)
 Says something.
 
 What it means
-One paragraph.
-- an item that is long
+One paragraph. It is long enough to need a second line at eighty columns, as
+most do.
+- an item that is long enough to need a second line at eighty columns, as some
+  do
 - another
 
 Source
@@ -562,6 +575,54 @@ def test_documentation_of_every_rule(width: int) -> None:
     # The table of codes and names is not wrapped: it is for searching.
     assert [] == [line for line in lines if cells(line) > width and line not in names]
     assert out.getvalue().isascii()
+
+
+def test_rich_is_needed_by_this_face_alone() -> None:
+    """The other faces load no rich: their users do not wait for it."""
+    code = "import sys, etpu_doctor.report.markdown, etpu_doctor.report.tree; print('rich' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "False\n" == done.stdout
+
+
+def test_view_of_a_hundred_edge_tpus() -> None:
+    """Edge TPUs are never elided, and ten stand after nine."""
+    sticks = [edge_tpu(f"2-{port}", port + 1) for port in range(1, 101)]
+    mice = [device(f"1-{port}", port + 1, product_name="Mouse", speed_mbps=12.0) for port in range(1, 201)]
+    made = report((root_hub(1, 1, 480), *mice, root_hub(2, 1, 5000), *sticks), findings=())
+    assert 100 == shown(made).count("[Edge TPU usb:")
+    assert [f"usb:{index}" for index in range(100)] == [line.split()[0] for line in devices_shown(made).splitlines()]
+
+
+def test_edge_tpu_in_use() -> None:
+    """A device that a program holds right now is said to be in use."""
+    made = report((root_hub(2, 1, 5000), edge_tpu("2-1", 2)), findings=())
+    made.edge_tpus[0].in_use = True
+    assert "  ready, in use  " in devices_shown(made)
+
+
+def test_edge_tpu_about_which_little_is_known() -> None:
+    """State and speed that the evidence does not tell are called unknown."""
+    made = report((root_hub(2, 1, 5000), edge_tpu("2-1", 2)), findings=())
+    made.edge_tpus[0].state = made.edge_tpus[0].speed_mbps = None
+    assert "  speed unknown  state unknown\n" in devices_shown(made)
+    assert "  speed unknown  [Edge TPU usb:0]\n" in tree_shown(made)
+
+
+@pytest.mark.parametrize(
+    ("heights", "room", "expected"),
+    [
+        ([], 4, []),
+        ([1, 1, 1], 4, [1, 1, 1]),
+        ([2, 2, 2, 2], 4, [2, 2, 0, 0]),
+        ([2, 3, 1, 1], 4, [2, 1, 1, 0]),
+        ([5], 3, [3]),
+        ([1, 9], 1, [1, 0]),
+        ([1, 1], 0, [0, 0]),
+    ],
+)
+def test_whole_steps_are_preferred(heights: list[int], room: int, expected: list[int]) -> None:
+    """As many steps as possible are whole; where that is the same, the first have more."""
+    assert expected == text._share(heights, room)
 
 
 def _finding(**fields: object) -> Finding:

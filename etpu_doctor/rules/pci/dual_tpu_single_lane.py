@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from etpu_doctor.evidence.origin import first_seen
 from etpu_doctor.rules.finding import Confidence, Fact, Finding, Remedy, RuleInfo, Severity
 from etpu_doctor.topology.identity import id_text
 from etpu_doctor.topology.machine import EdgeTpu, Machine, PciNode
@@ -80,8 +81,8 @@ def _behind_switch(machine: Machine, chip: EdgeTpu, empty: list[PciNode]) -> Fin
         subject=chip.id,
         concerns=(chip.id,),
         facts=(
-            Fact(name="switch", value=switch),
-            Fact(name="empty port of the switch", value=empty[0].id),
+            Fact(name="switch", value=switch, where=first_seen(upstream.seen)),
+            Fact(name="empty port of the switch", value=empty[0].id, where=first_seen(empty[0].function.seen)),
         ),
         remedy=Remedy(summary="Power off, reseat the card in its adapter, and look at its contacts."),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from etpu_doctor.evidence.origin import usb_origin
 from etpu_doctor.rules.advice import where_to_plug
-from etpu_doctor.rules.finding import Fact, Finding, Remedy, RuleInfo, Severity
+from etpu_doctor.rules.finding import Confidence, Fact, Finding, Remedy, RuleInfo, Severity
 from etpu_doctor.rules.wording import hub_text, join_words, port_text, tpu_text
 from etpu_doctor.topology.machine import EdgeTpu, Machine, UsbNode
 from etpu_doctor.topology.power import HubLoad, hub_load, port_budget_ma, tpu_demand
@@ -95,18 +95,20 @@ def _too_weak(machine: Machine, hub: UsbNode, load: HubLoad) -> Finding:
     refused = [tpu for tpu in load.tpus if machine.usb[tpu].device.configured is False]
     severity: Severity = "error" if refused else "warning"
     names = join_words(list(load.tpus))
+    budget = port_budget_ma(hub)
+    a_port = "" if budget is None else f" ({budget} mA a port)"
     verdict = f"the kernel refused {join_words(refused)}" if refused else f"{names} needs {demand.ma} mA"
     return Finding(
         code=INFO.code,
         rule=INFO.name,
         severity=severity,
-        confidence="certain" if refused else "likely",
-        title=f"{hub_text(hub).capitalize()} declares to be bus-powered ({port_budget_ma(hub)} mA a port): {verdict}",
+        confidence="certain" if refused else _confidence(machine, load),
+        title=f"{hub_text(hub).capitalize()} declares to be bus-powered{a_port}: {verdict}",
         subject=hub.id,
         concerns=load.tpus,
         facts=(
             Fact(name="supply (declared)", value="bus-powered", where=usb_origin(hub.device, "self_powered")),
-            Fact(name="budget of a port", value=port_budget_ma(hub), unit="mA", where="USB specification"),
+            Fact(name="budget of a port", value=budget, unit="mA", where="USB specification"),
             Fact(name="needed by each Edge TPU", value=demand.ma, unit="mA", where=demand.basis),
             *_upstream_facts(machine, hub, load),
             *(_refused_fact(machine, tpu) for tpu in refused),
@@ -122,7 +124,13 @@ def _too_weak(machine: Machine, hub: UsbNode, load: HubLoad) -> Finding:
 
 
 def _elsewhere(machine: Machine, hub: UsbNode) -> list[str]:
-    return where_to_plug(machine, hub, fast=False)[:2]
+    # A USB 2 port grants 500 mA, which is enough for the standard clock only.
+    return where_to_plug(machine, hub, fast=tpu_demand(machine).clock == "maximum")[:2]
+
+
+def _confidence(machine: Machine, load: HubLoad) -> Confidence:
+    certain = any(tpu.id in load.tpus and tpu.state != "possible" for tpu in machine.edge_tpus)
+    return "likely" if certain else "possible"
 
 
 def _upstream_facts(machine: Machine, hub: UsbNode, load: HubLoad) -> list[Fact]:
@@ -150,14 +158,15 @@ def _refused_fact(machine: Machine, tpu: str) -> Fact:
 
 
 def _supply_needed(machine: Machine, hub: UsbNode, load: HubLoad) -> Finding:
-    ampere = f"{load.total_ma / 1000:.1f} A"
+    # Rounded up: a supply that is a little too weak is too weak.
+    ampere = f"{-(-load.total_ma // 100) / 10:.1f} A"
     demand = tpu_demand(machine)
     more = f" or more ({load.undeclared} devices declare nothing)" if load.undeclared else ""
     return Finding(
         code=INFO.code,
         rule=INFO.name,
         severity="info",
-        confidence="likely",
+        confidence=_confidence(machine, load),
         title=f"The supply of {hub_text(hub)} must deliver {ampere}{more} at 5 V",
         subject=hub.id,
         concerns=load.tpus,

@@ -10,6 +10,7 @@ from etpu_doctor.rules.finding import Fact, Finding, Remedy, RuleInfo
 from etpu_doctor.rules.wording import join_words, port_text
 from etpu_doctor.topology.link import port_of
 from etpu_doctor.topology.machine import Machine, UsbNode
+from etpu_doctor.topology.pairing import peer_hub
 from etpu_doctor.topology.power import halves
 
 INFO = RuleInfo(
@@ -62,9 +63,9 @@ def _feeding_ports(machine: Machine) -> dict[tuple[str, int], list[str]]:
 
 def _both_halves(machine: Machine, hub: UsbNode, port: int) -> list[tuple[str, int]]:
     record = port_of(hub, port)
-    if record is not None and record.peer:
-        other, _, number = record.peer.rpartition("-port")
-        return [(hub.id, port), (other, int(number) if number.isdigit() else port)]
+    place = peer_hub(record.peer) if record is not None and record.peer else None
+    if place is not None:
+        return [(hub.id, port), place]
     if hub.is_root:
         return [(hub.id, port)]
     return [(half.id, port) for half in halves(machine, hub)]

@@ -52,7 +52,7 @@ def _finding(machine: Machine, tpu: EdgeTpu, node: UsbNode) -> Finding:
         Fact(name="speed", value=tpu.speed_mbps, unit="Mb/s", where=usb_origin(node.device, "speed_mbps")),
         Fact(name="plugged into", value=place_text(machine, tpu), where=usb_origin(node.device, "port_chain")),
     ]
-    slow_hub = limit is not None and hub is not None and limit.kind in ("hub", "device-port")
+    slow_hub = limit is not None and hub is not None and limit.kind in ("hub", "hub-uplink", "device-port")
     if slow_hub and hub is not None:
         where = usb_origin(hub.device, "speed_mbps")
         facts.append(Fact(name="speed of what it hangs on", value=hub.device.speed_mbps, unit="Mb/s", where=where))
