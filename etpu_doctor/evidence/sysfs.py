@@ -49,7 +49,7 @@ def text(raw: bytes | None) -> str | None:
 
 
 def integer(value: str | None, base: int = 10) -> int | None:
-    """A number as sysfs prints them (``1``, `` 1``, ``0x1ac1``, ``-1000``); ``None`` if it is not one, or not 64 bit wide."""
+    """A number as sysfs prints them (``1``, `` 1``, ``0x1ac1``); ``None`` if it is not one, or has more than 64 bits."""
     if value is None or not value.isascii() or "_" in value:
         return None
     try:

@@ -63,8 +63,11 @@ def _read_line(tree: MemoryTree, devpath: str, key: str, value: str) -> None:
 
 def _unescape(value: str) -> bytes:
     """Undo C's escapes, octal ones too: ``umockdev-record`` writes bytes beyond ASCII so (glib's ``g_strescape``)."""
-    raw = value.encode("utf-8", "replace")
-    return _escapes().sub(_byte_of, raw) if b"\\" in raw else raw
+    backslashes = value.count("\\")
+    if backslashes == value.count("\\n"):
+        # Nearly every attribute: nothing but line ends.
+        return value.replace("\\n", "\n").encode("utf-8", "replace") if backslashes else value.encode("utf-8", "replace")
+    return _escapes().sub(_byte_of, value.encode("utf-8", "replace"))
 
 
 @cache

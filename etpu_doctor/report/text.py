@@ -32,7 +32,7 @@ from etpu_doctor.report.tree import (
     tree_lines,
     verdict,
 )
-from etpu_doctor.rules.finding import Command, Finding, RuleInfo
+from etpu_doctor.rules.finding import Command, Finding, Remedy, RuleInfo
 from etpu_doctor.topology.machine import EdgeTpu
 
 Color = Literal["auto", "always", "never"]
@@ -173,6 +173,7 @@ def render(report: Report, *, color: Color, ascii_only: bool, width: int | None,
     page.gap()
     _tree(page, report, max_lines=_TREE_LINES)
     _findings(page, report)
+    _next(page, report)
     _limits(page, report)
 
 
@@ -292,15 +293,35 @@ def _text_indent(page: _Page) -> int:
 
 
 def _findings(page: _Page, report: Report) -> None:
-    for finding in report.findings:
-        if finding.severity in ("error", "warning"):
-            page.gap()
-            _fault(page, finding)
+    for first, others in _grouped(report.findings):
+        page.gap()
+        _fault(page, first)
+        for other in others:
+            page.put(*_hanging(page, "also", shorten(page.clean(other.title), page.width - _text_indent(page))))
     short = [finding for finding in report.findings if finding.severity in ("unknown", "info")]
     if short:
         page.gap()
     for finding in sorted(short, key=lambda finding: finding.severity == "info"):
         _note(page, finding)
+
+
+def _next(page: _Page, report: Report) -> None:
+    """What to collect where the evidence does not decide."""
+    commands = report.diagnosis.next_evidence
+    if commands:
+        page.gap()
+    for command in commands:
+        text = f"{command.command} ({command.why})"
+        page.put(*_hanging(page, "next", shorten(page.clean(text), page.width - _text_indent(page))))
+
+
+def _grouped(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding]]]:
+    """Faults, each with those behind it that the same steps mend: four sticks on one hub are one thing to do."""
+    groups: dict[tuple[str, str, Remedy | None], list[Finding]] = {}
+    for finding in findings:
+        if finding.severity in ("error", "warning"):
+            groups.setdefault((finding.code, finding.severity, finding.remedy), []).append(finding)
+    return [(group[0], group[1:]) for group in groups.values()]
 
 
 def _note(page: _Page, finding: Finding) -> None:

@@ -9,7 +9,7 @@ from etpu_doctor.report.escape import cells, for_terminal, shorten, to_ascii, wr
 from etpu_doctor.report.report import PciTreeNode, Report, UsbTreeNode
 from etpu_doctor.rules.finding import Fact
 from etpu_doctor.rules.wording import speed_text
-from etpu_doctor.topology.link import PathLimit
+from etpu_doctor.topology.link import PathLimit, usb_payload_mbps
 from etpu_doctor.topology.machine import EdgeTpu
 
 Role = Literal["guide", "place", "name", "plain", "slow", "tpu", "possible", "limit", "more"]
@@ -277,22 +277,14 @@ class _Describer:
 
 def _narrower(node: Node) -> PathLimit | None:
     """The limit above a node where it is below what the node's own link carries."""
-    own = _payload_mbps(node.speed_mbps) if isinstance(node, UsbTreeNode) else node.link_mbps
     limit = node.path_limit
-    if limit is None or own is None or limit.lower == node.id:
+    if limit is None or limit.lower == node.id:
         return None
-    above = limit.mbps if isinstance(node, PciTreeNode) or ":" in limit.lower else _payload_mbps(limit.mbps) or 0
-    return limit if above < own else None
-
-
-def _payload_mbps(speed_mbps: float | None) -> float | None:
-    """USB rates are those on the wire and PCIe rates those after coding; 5 Gb/s and PCIe Gen2 x1 carry the same.
-
-    SuperSpeed is coded 8b/10b, SuperSpeedPlus 128b/132b (USB 3.2 specification).
-    """
-    if speed_mbps is None or speed_mbps < 5000:
-        return speed_mbps
-    return speed_mbps * 0.8 if speed_mbps < 10000 else speed_mbps * 128 / 132
+    if isinstance(node, PciTreeNode):
+        own = node.link_mbps
+    else:
+        own = None if node.speed_mbps is None else usb_payload_mbps(node.speed_mbps)
+    return limit if own is not None and limit.payload_mbps < own else None
 
 
 def _bus_kind(node: UsbTreeNode) -> str:

@@ -190,12 +190,27 @@ def narrowest(hops: list[Hop]) -> Hop | None:
     return min(known, key=lambda hop: hop.negotiated_mbps or 0, default=None)
 
 
+def usb_payload_mbps(speed_mbps: float) -> float:
+    """What is left of a USB link's rate after coding, to compare it with PCIe rates.
+
+    SuperSpeed is coded 8b/10b, SuperSpeedPlus 128b/132b (USB 3.2 specification): a 5 Gb/s link and PCIe Gen2 x1 carry
+    the same.
+    """
+    if speed_mbps < EDGE_TPU_USB_MBPS:
+        return speed_mbps
+    return speed_mbps * 0.8 if speed_mbps < 2 * EDGE_TPU_USB_MBPS else speed_mbps * 128 / 132
+
+
 class PathLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """The narrowest link between a node and the root complex: between which two nodes, and its rate."""
+    """The narrowest link between a node and the root complex: between which two nodes, and its rate.
+
+    ``mbps`` is the rate as the bus names it (USB: on the wire; PCIe: after coding), ``payload_mbps`` after coding.
+    """
 
     upper: str
     lower: str
     mbps: float
+    payload_mbps: float
 
 
 def path_limits(machine: Machine) -> dict[str, PathLimit]:
@@ -204,18 +219,26 @@ def path_limits(machine: Machine) -> dict[str, PathLimit]:
     for pci in machine.pci.values():
         upper = pci.parent
         own = _negotiated_mbps(pci.function) if upper else None
-        _narrow(limits, pci.id, upper, own)
+        _narrow(limits, pci.id, upper, own, own)
     for usb in machine.usb.values():
         if usb.parent is None:
-            _narrow(limits, usb.id, usb.device.controller, None)
+            _narrow(limits, usb.id, usb.device.controller, None, None)
         else:
-            _narrow(limits, usb.id, usb.parent, usb.device.speed_mbps)
+            speed = usb.device.speed_mbps
+            _narrow(limits, usb.id, usb.parent, speed, None if speed is None else usb_payload_mbps(speed))
     return limits
 
 
-def _narrow(limits: dict[str, PathLimit], node: str, upper: str | None, own_mbps: float | None) -> None:
+def _narrow(
+    limits: dict[str, PathLimit], node: str, upper: str | None, mbps: float | None, payload_mbps: float | None
+) -> None:
     above = limits.get(upper) if upper else None
-    if upper and own_mbps is not None and (above is None or own_mbps <= above.mbps):
-        limits[node] = PathLimit(upper=upper, lower=node, mbps=own_mbps)
+    if (
+        upper
+        and mbps is not None
+        and payload_mbps is not None
+        and (above is None or payload_mbps <= above.payload_mbps)
+    ):
+        limits[node] = PathLimit(upper=upper, lower=node, mbps=mbps, payload_mbps=payload_mbps)
     elif above is not None:
         limits[node] = above

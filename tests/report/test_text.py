@@ -179,6 +179,8 @@ usb2  USB 3 bus (xhci_hcd)  4 ports  5 Gb/s
 
 UNKNOWN  Could not tell whether hub 2-1 has its own power supply (ETD201)
 
+       next   lsusb (shows USB vendor and product ids)
+
 Not in the evidence: USB vendor and product ids (lsusb); PCI devices (the
   evidence holds no PCI listing)
 12 lines were not understood (see --json, source.ignored)

@@ -64,7 +64,7 @@ def crowd(count: int, *, tpu: bool) -> Report:
 
 def test_joined_tree() -> None:
     """Bridges stand above the controller, root hubs below it, and other PCI functions are only counted."""
-    wide = PathLimit(upper="0000:00:1c.0", lower=CONTROLLER, mbps=2000)
+    wide = PathLimit(upper="0000:00:1c.0", lower=CONTROLLER, mbps=2000, payload_mbps=2000)
     assert wide == secondary_port().topology.usb[-1].path_limit
     assert [
         "0000:00:1c.0  PCI bridge  8086:a110  PCIe 2.5 GT/s x1 (2 Gb/s)",
@@ -139,7 +139,7 @@ def test_no_limit_where_gen2_carries_usb3() -> None:
     bridge = msgspec.structs.replace(BRIDGE, max_link_speed_gts=5.0)
     controller = msgspec.structs.replace(USB_CONTROLLER, current_link_speed_gts=5.0)
     made = report((root_hub(2, 1, 5000), edge_tpu("2-1", 2)), (bridge, controller))
-    assert 4000 == getattr(made.topology.usb[-1].path_limit, "mbps", None)
+    assert 4000 == getattr(made.topology.usb[-1].path_limit, "payload_mbps", None)
     assert not any("limited" in row for row in drawn(made))
 
 
