@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 import zlib
@@ -16,6 +17,9 @@ MEMBERS_LIMIT = 400_000
 TOTAL_LIMIT_BYTES = 256 << 20
 TEXT_LIMIT_BYTES = 64 << 20
 
+_EXTENSION_LIMIT_BYTES = 5120
+"""Longer than any path of Linux (4096) with what stands around it."""
+
 _SYSFS_FOLDERS = ("bus", "class", "devices")
 _SYSFS_PREFIXES = ("/sys/", "/sysfs/")
 
@@ -28,6 +32,22 @@ class Archive(msgspec.Struct):
     refused: list[tuple[str, str]]
 
 
+class _Member(tarfile.TarInfo):
+    """A member whose long name is bounded before tarfile reads it.
+
+    Before Python 3.11.10 and 3.12.6 tarfile takes quadratic time over it (CVE-2024-6232), and reads it whole anywhere.
+    """
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type not in tarfile.SUPPORTED_TYPES or self.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.ReadError("a kind of member that no capture has")
+        is_extension = self.type not in (*tarfile.REGULAR_TYPES, tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE)
+        if is_extension and self.size > _EXTENSION_LIMIT_BYTES:
+            raise tarfile.ReadError("a name that is too long")
+        member: tarfile.TarInfo = super()._proc_member(tar)  # type: ignore[misc] # the types leave this hook out
+        return member
+
+
 def read_archive(name: str, handle: IO[bytes]) -> Archive:
     """Read a tar archive, compressed or not.
 
@@ -36,16 +56,39 @@ def read_archive(name: str, handle: IO[bytes]) -> Archive:
     archive = Archive(texts={}, tree=None, refused=[])
     total = 0
     try:
-        with tarfile.open(fileobj=handle, mode="r|*") as tar:
+        # Not tarfile's own decompression, which fails on a cut gzip header with an error of another kind.
+        with tarfile.open(fileobj=_Bounded(_unpacked(handle)), mode="r|", tarinfo=_Member) as tar:
             for count, member in enumerate(tar):
                 total += member.size
                 if count >= MEMBERS_LIMIT or total > TOTAL_LIMIT_BYTES:
                     limits = f"{TOTAL_LIMIT_BYTES >> 20} MiB or {MEMBERS_LIMIT} files"
                     raise EvidenceError(name, f"the bundle is larger than {limits}")
                 _add_member(archive, tar, member)
-    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, RecursionError) as error:
         raise EvidenceError(name, f"not a readable bundle: {error}") from None
     return archive
+
+
+def _unpacked(handle: IO[bytes]) -> IO[bytes]:
+    buffered = handle if isinstance(handle, io.BufferedReader) else io.BufferedReader(handle)  # type: ignore[type-var]
+    packed = buffered.peek(2)[:2] == b"\x1f\x8b"
+    return gzip.GzipFile(fileobj=buffered, mode="rb") if packed else buffered  # type: ignore[return-value]
+
+
+class _Bounded(io.RawIOBase):
+    """Ends with an error where a bundle unpacks to more than the limit, whatever its headers claim."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        super().__init__()
+        self._handle = handle
+        self._left = TOTAL_LIMIT_BYTES
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._handle.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
+        self._left -= len(data)
+        if self._left < 0:
+            raise ValueError(f"it unpacks to more than {TOTAL_LIMIT_BYTES >> 20} MiB")
+        return data
 
 
 def _add_member(archive: Archive, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:

@@ -30,6 +30,7 @@ class Collector:
         self._trees: dict[UsbKey, UsbDevice] = {}
         self._lists: dict[tuple[int | None, int | None], UsbDevice] = {}
         self._earlier_lists: dict[tuple[int | None, int | None], UsbDevice] = {}
+        self._list_end = ("", 0)
         self._details: dict[tuple[int | None, int | None], UsbDevice] = {}
         self._functions: dict[tuple[str, str], PciFunction] = {}
 
@@ -54,11 +55,21 @@ class Collector:
 
     def _add_to_list(self, device: UsbDevice) -> None:
         key = (device.busnum, device.devnum)
-        if key in self._lists:
-            # The listing starts anew: someone pasted it twice, before and after.
-            self._earlier_lists.update(self._lists)
-            self._lists = {}
+        seen = device.seen[0]
+        place = (seen.file, seen.line or 0)
+        goes_on = place[0] == self._list_end[0] and place[1] - self._list_end[1] in (0, 1)
+        if key in self._lists or not goes_on:
+            self._end_list()
         self._lists[key] = device
+        self._list_end = place
+
+    def _end_list(self) -> None:
+        """One listing ended: a whole one makes earlier ones obsolete, a part (``lsusb | grep``) adds to them."""
+        if any(device.port_chain == () for device in self._lists.values()):
+            self._earlier_lists = self._lists
+        else:
+            self._earlier_lists.update(self._lists)
+        self._lists = {}
 
     def pci(self, function: PciFunction) -> None:
         self._functions[function.seen[0].kind, function.address] = function
@@ -76,10 +87,9 @@ class Collector:
 
     def usb_devices(self) -> list[UsbDevice]:
         """Every USB device of the texts, each once."""
-        listed = self._lists
-        if not any(device.port_chain == () for device in listed.values()):
-            listed = {**self._earlier_lists, **listed}
-        joined = join_usb([*self._trees.values(), *listed.values(), *self._details.values()])
+        self._end_list()
+        listed = self._earlier_lists.values()
+        joined = join_usb([*self._trees.values(), *listed, *self._details.values()])
         return _mark_unprinted(joined, list(self._trees.values()))
 
     def pci_functions(self) -> list[PciFunction]:

@@ -11,7 +11,7 @@ from typing import IO, Any, TextIO
 import msgspec
 
 from etpu_doctor.evidence.collector import Collector, join_pci, join_usb
-from etpu_doctor.evidence.errors import EvidenceError
+from etpu_doctor.evidence.errors import EvidenceError, shown
 from etpu_doctor.evidence.formats.base import Line
 from etpu_doctor.evidence.live import read_apex, read_pci, read_usb
 from etpu_doctor.evidence.sysfs import DirectoryTree, SysfsTree
@@ -28,6 +28,9 @@ LINE_LIMIT_CHARACTERS = 1 << 20
 _ABOUT_THE_CAPTURE = frozenset({"case.toml", "expected.json", "README", "README.md", "manifest.json"})
 _SYSFS_NAMES = ("sysfs", "sys")
 _GZIP = b"\x1f\x8b"
+_START_BYTES = 512
+_HEAD_LINES, _HEAD_CHARACTERS = 200, 1 << 20
+"""How much of a text is looked at to tell what it is."""
 
 
 def read_sources(paths: Sequence[str], *, stdin: IO[bytes] | None = None) -> Evidence:
@@ -55,7 +58,7 @@ class _Reader:
         elif os.path.isdir(path):
             self._read_folder(path)
         else:
-            self._read_file(path, os.path.basename(path))
+            self._read_file(path, shown(os.path.basename(path)))
 
     def _read_standard_input(self) -> None:
         # Only looked at when it is asked for: a service may run with its standard input closed.
@@ -75,18 +78,20 @@ class _Reader:
             raise EvidenceError(name, error.strerror or str(error)) from None
 
     def _read_stream(self, name: str, handle: IO[bytes]) -> None:
-        buffered = handle if isinstance(handle, io.BufferedReader) else io.BufferedReader(_Raw(handle))
-        start = buffered.peek(512)[:512]
-        if start.startswith(_GZIP) or start[257:262] == b"ustar":
+        buffered, start = _with_start(handle)
+        if _is_bundle(start):
             self._read_bundle(name, buffered)
         elif name.endswith("host.json"):
             self._read_host(name, buffered.read(65536))
         else:
-            self._read_text(name, _as_text(buffered, start))
+            text = _as_text(buffered, start)
+            self._read_text(name, text)
+            # The stream is whoever's that opened it; standard input must not be closed.
+            text.detach()
 
     def _read_text(self, name: str, handle: TextIO) -> None:
         lines = iter(lambda: handle.readline(LINE_LIMIT_CHARACTERS), "")
-        head = [line for line, _ in zip(lines, range(200), strict=False)]
+        head = _head(lines)
         if looks_like_description(head):
             self._add_tree(read_description(_chain(head, lines)))
             return
@@ -105,7 +110,8 @@ class _Reader:
         self._collector.ignored_count -= count
         if count:
             self._collector.ignore(Line(name, 1, ""), "no part of it is of a known format")
-            runs[-1] = msgspec.structs.replace(runs[-1], last_line=max(last, 1))
+            if runs and runs[-1].file == name:
+                runs[-1] = msgspec.structs.replace(runs[-1], last_line=max(last, 1))
 
     def _add_tree(self, tree: SysfsTree) -> None:
         self._kind = "capture"
@@ -117,12 +123,18 @@ class _Reader:
         archive = read_archive(name, handle)
         self._kind = "capture"
         for member, why in archive.refused:
-            self._collector.ignore(Line(name, 1, member), f"refused: {why}")
+            self._collector.ignore(Line(name, 1, shown(member)), f"refused: {why}")
         if archive.tree is not None:
             self._add_tree(archive.tree)
         for member in sorted(archive.texts):
-            if os.path.basename(member) not in _ABOUT_THE_CAPTURE:
-                self._read_stream(os.path.basename(member), io.BytesIO(archive.texts[member]))
+            self._read_member(shown(os.path.basename(member)), archive.texts[member])
+
+    def _read_member(self, name: str, content: bytes) -> None:
+        if _is_bundle(content[:_START_BYTES]):
+            # There are bundles that hold themselves.
+            self._collector.ignore(Line(name, 1, name), "refused: a bundle inside a bundle is not opened")
+        elif name not in _ABOUT_THE_CAPTURE:
+            self._read_stream(name, io.BytesIO(content))
 
     def _read_folder(self, path: str) -> None:
         self._kind = "capture"
@@ -130,15 +142,23 @@ class _Reader:
             names = sorted(os.listdir(path))
         except OSError as error:
             raise EvidenceError(path, error.strerror or str(error)) from None
+        if {"bus", "devices"}.issubset(names):
+            self._add_tree(DirectoryTree(path, contained=True))
+            return
         for name in names[:FILES_LIMIT]:
-            full = os.path.join(path, name)
-            if os.path.islink(full):
-                self._collector.ignore(Line(name, 1, name), "refused: links are not followed out of a capture")
-            elif os.path.isdir(full):
-                if name in _SYSFS_NAMES:
-                    self._add_tree(DirectoryTree(full, contained=True))
-            elif os.path.isfile(full) and name not in _ABOUT_THE_CAPTURE:
-                self._read_file(full, name)
+            self._read_entry(os.path.join(path, name), shown(name))
+        for name in map(shown, names[FILES_LIMIT:]):
+            self._collector.ignore(Line(name, 1, name), f"more than {FILES_LIMIT} files in one folder")
+
+    def _read_entry(self, path: str, name: str) -> None:
+        if os.path.islink(path):
+            self._collector.ignore(Line(name, 1, name), "refused: links are not followed out of a capture")
+        elif name in _SYSFS_NAMES and os.path.isdir(path):
+            self._add_tree(DirectoryTree(path, contained=True))
+        elif not os.path.isfile(path):
+            self._collector.ignore(Line(name, 1, name), "neither a file nor a sysfs folder")
+        elif name not in _ABOUT_THE_CAPTURE:
+            self._read_file(path, name)
 
     def _read_host(self, name: str, content: bytes) -> None:
         try:
@@ -153,14 +173,15 @@ class _Reader:
         functions = [function for tree in self._trees for function in read_pci(tree)]
         usb = self._prefer_sysfs(from_sysfs, collector.usb_devices())
         pci = join_pci([*functions, *collector.pci_functions()])
-        apex = [node for tree in self._trees for node in read_apex(tree)]
+        # A capture that was given twice has its nodes once: libedgetpu counts them.
+        apex = {node.name: node for tree in reversed(self._trees) for node in read_apex(tree)}
         if self._host is not None:
             covers.add("host")
         return Evidence(
             kind=self._kind,
             usb=tuple(usb),
             pci=tuple(pci),
-            apex=tuple(apex),
+            apex=tuple(apex.values()),
             host=self._host or Host(),
             covers=tuple(sorted(covers)),
             missing=tuple(missing_from(covers)),
@@ -181,18 +202,46 @@ class _Reader:
         return join_usb([*from_sysfs, *(d for d in from_text if (d.busnum, d.devnum) in known)])
 
 
+def _with_start(handle: IO[bytes]) -> tuple[io.BufferedReader, bytes]:
+    """A stream with its first bytes, which stay in it. A pipe gives them in pieces, so they are waited for."""
+    start = handle.read(_START_BYTES)
+    if isinstance(handle, io.BufferedReader) and handle.seekable():
+        handle.seek(-len(start), os.SEEK_CUR)
+        return handle, start
+    # A short start is all there is; who types at a terminal shall not have to say so twice.
+    rest = handle if len(start) == _START_BYTES else io.BytesIO()
+    return io.BufferedReader(_Raw(start, rest)), start
+
+
+def _is_bundle(start: bytes) -> bool:
+    return start.startswith(_GZIP) or start[257:262] == b"ustar"
+
+
+def _head(lines: Iterator[str]) -> list[str]:
+    head: list[str] = []
+    characters = 0
+    for line in lines:
+        head.append(line)
+        characters += len(line)
+        if len(head) >= _HEAD_LINES or characters >= _HEAD_CHARACTERS:
+            break
+    return head
+
+
 class _Raw(io.RawIOBase):
     """Makes any stream of bytes (standard input that is no file, a member of a bundle) fit for a buffered reader."""
 
-    def __init__(self, handle: IO[bytes]) -> None:
+    def __init__(self, start: bytes, rest: IO[bytes]) -> None:
         super().__init__()
-        self._handle = handle
+        self._start = start
+        self._rest = rest
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self._handle.read(len(buffer))
+        data = self._start[: len(buffer)] or self._rest.read(len(buffer))
+        self._start = self._start[len(buffer) :]
         buffer[: len(data)] = data
         return len(data)
 

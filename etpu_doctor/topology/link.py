@@ -7,7 +7,7 @@ import msgspec
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.usb import UsbPort
 from etpu_doctor.topology.machine import Hop, LimitedBy, Limiter, Machine, UsbNode
-from etpu_doctor.topology.pairing import is_superspeed, same_vendor
+from etpu_doctor.topology.pairing import is_superspeed
 
 EDGE_TPU_USB_MBPS = 5000
 """A USB Accelerator announces high speed and SuperSpeed, nothing faster (BOS of the firmware in libedgetpu)."""
@@ -41,7 +41,8 @@ def port_has_superspeed(machine: Machine, hub: UsbNode, number: int | None) -> b
         return True
     if hub.is_root:
         # A controller without a SuperSpeed bus has no such port; with one, only some of its ports may have it.
-        return None if hub.twin is not None or _has_unpaired_superspeed_root(machine) else False
+        open_question = hub.twin is not None or machine.unpaired_superspeed_roots or _may_be_a_part(machine, hub)
+        return None if open_question else False
     return _hub_has_superspeed(machine, hub)
 
 
@@ -58,26 +59,24 @@ def _hub_has_superspeed(machine: Machine, hub: UsbNode) -> bool | None:
         return False if parent.twin is not None else port_has_superspeed(machine, parent, hub.port)
     if hub.device.superspeed_capable is False or port_has_superspeed(machine, parent, hub.port) is False:
         return False
-    return None if any(_may_be_other_half(machine, hub, root) for root in machine.usb_roots) else False
-
-
-def _may_be_other_half(machine: Machine, hub: UsbNode, root: str) -> bool:
-    if not is_superspeed(machine.usb[root]):
-        return False
-    others = [machine.usb[child] for child in machine.usb[root].children]
-    return any(other.is_hub and other.twin is None and same_vendor(hub, other) for other in others)
-
-
-def _has_unpaired_superspeed_root(machine: Machine) -> bool:
-    return any(machine.usb[root].twin is None and is_superspeed(machine.usb[root]) for root in machine.usb_roots)
+    candidates = machine.unpaired_superspeed_vendors
+    vendor = hub.device.vendor_id
+    return None if candidates and (vendor is None or not candidates.isdisjoint((vendor, None))) else False
 
 
 def has_superspeed_root(machine: Machine) -> bool | None:
     """Whether the machine has a SuperSpeed bus at all; ``None`` where no root hub was seen."""
-    known = [is_superspeed(machine.usb[root]) for root in machine.usb_roots]
+    roots = [machine.usb[root] for root in machine.usb_roots]
+    known = [is_superspeed(root) for root in roots]
     if any(known):
         return True
-    return False if known and None not in known else None
+    part = any(_may_be_a_part(machine, root) for root in roots)
+    return False if known and None not in known and not part else None
+
+
+def _may_be_a_part(machine: Machine, root: UsbNode) -> bool:
+    """An xHCI controller nearly always has a USB 3 bus as well; a paste that shows only its USB 2 bus is a part."""
+    return root.device.root_driver == "xhci_hcd" and not machine.covers("usb-ports")
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

@@ -144,6 +144,10 @@ class Machine(msgspec.Struct, kw_only=True):
     edge_tpus: list[EdgeTpu]
     usb_roots: list[str]
     roots_of_controller: dict[str, list[str]]
+    unpaired_superspeed_roots: list[str] = []
+    unpaired_superspeed_vendors: set[int | None] = set()
+    """SuperSpeed root hubs, and vendors of SuperSpeed hubs on root ports, whose other half was not found."""
+
     free_ports: dict[str, list[FreePort]] = {}
     """Free ports of the hubs that were asked for so far (``topology.free_ports``)."""
 

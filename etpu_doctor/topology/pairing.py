@@ -41,6 +41,13 @@ def pair_hubs(machine: Machine) -> None:
     # Parents stand before children, so the twin of the hub above is settled when a hub's turn comes.
     for hub in hubs:
         _pair_below_twins(machine, hub)
+    _note_unpaired(machine, [hub for hub in hubs if hub.twin is None and is_superspeed(hub)])
+
+
+def _note_unpaired(machine: Machine, hubs: list[UsbNode]) -> None:
+    machine.unpaired_superspeed_roots = [hub.id for hub in hubs if hub.is_root]
+    on_root_ports = [hub for hub in hubs if len(hub.device.port_chain or ()) == 1]
+    machine.unpaired_superspeed_vendors = {hub.device.vendor_id for hub in on_root_ports}
 
 
 def _couple(one: UsbNode, other: UsbNode, basis: str) -> None:
@@ -113,12 +120,11 @@ def _pair_below_twins(machine: Machine, hub: UsbNode) -> None:
     other = _child_at(machine, *place) if place is not None and place[0] in machine.usb else None
     if other is None or not other.is_hub or is_superspeed(other) is is_superspeed(hub):
         return
-    if same_vendor(hub, other):
+    if _same_vendor(hub, other):
         _couple(hub, other, basis)
 
 
-def same_vendor(one: UsbNode, other: UsbNode) -> bool:
-    """Whether two hubs can be halves of one: both carry the id of one maker, as far as the ids are known."""
+def _same_vendor(one: UsbNode, other: UsbNode) -> bool:
     vendors = (one.device.vendor_id, other.device.vendor_id)
     return None in vendors or vendors[0] == vendors[1]
 

@@ -99,7 +99,7 @@ class BuiltMachine(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def umockdev(self) -> str:
-        """sysfs as a umockdev device description."""
+        """The sysfs tree as a umockdev device description."""
         return sysfs_text.describe(self.usb, self.pci, self.apex, self.drivers)
 
     def lsusb_t(self, *, padded: bool = False, verbose: int = 0) -> str:
@@ -280,9 +280,7 @@ class _Builder:
                 halves[name] = self._open_half(_root_hub(self._next_bus, controller, driver, mbps, ports))
                 halves[name].usual_connect = connect or "unknown"
                 self._next_bus += 1
-        sockets = _Sockets(
-            halves.get("usb2") or halves.get("usb1"), halves.get("usb3"), entry.number_of("shift")
-        )
+        sockets = _Sockets(halves.get("usb2") or halves.get("usb1"), halves.get("usb3"), entry.number_of("shift"))
         entry.done()
         self._fill(entry, sockets)
 
@@ -350,11 +348,10 @@ class _Builder:
     def _plug_hub(self, entry: Entry, sockets: _Sockets, port: int) -> _Half:
         version = entry.word()
         slow_id, fast_id = _two_ids(entry.option("ids")) or HUB_IDS[version]
-        shape = _HubShape(
-            version, entry.number_of("ports", 4), entry.option("power") != "bus", entry.option("mA"), entry.option("container")
-        )
-        fast = version == "usb3" and sockets.fits_fast(port) and float(entry.option("at") or SUPERSPEED_MBPS) > 480
-        entry.option("at")
+        ports, self_powered = entry.number_of("ports", 4), entry.option("power") != "bus"
+        shape = _HubShape(version, ports, self_powered, entry.option("mA"), entry.option("container"))
+        at = float(entry.option("at") or SUPERSPEED_MBPS)
+        fast = version == "usb3" and sockets.fits_fast(port) and at >= SUPERSPEED_MBPS
         slow_port = port + sockets.shift if fast else port
         slow_half = sockets.half(slow_port, fast=False)
         speed = min(12.0 if version == "usb1" else 480.0, slow_half.speed)
@@ -503,9 +500,7 @@ def _two_ids(text: str | None) -> tuple[tuple[int, int], tuple[int, int]] | None
     return _one_id(slow), _one_id(fast or slow)
 
 
-def _function(
-    entry: Entry, address: str, path: str, part: PciPart, parent: PciFunction | None
-) -> PciFunction:
+def _function(entry: Entry, address: str, path: str, part: PciPart, parent: PciFunction | None) -> PciFunction:
     now, most = _link(entry.option("link"))
     is_tpu = part.pci_id == PCI_PARTS["edgetpu"].pci_id
     identity = entry.option("id")
@@ -545,9 +540,8 @@ def _edge_tpu(entry: Entry, function: PciFunction) -> PciFunction:
         subsystem_vendor_id=function.vendor_id,
         subsystem_device_id=function.device_id,
         revision=0,
-        # What a card that does not answer gives: a speed code that is not defined, and 63 lanes.
         current_link_speed_gts=None if ones else function.current_link_speed_gts,
-        current_link_width=63 if ones else function.current_link_width,
+        current_link_width=None if ones else function.current_link_width,
         bars=(
             PciBar(index=0, size_bytes=16384, assigned=True),
             PciBar(index=2, size_bytes=1 << 20, assigned=not unassigned),

@@ -29,7 +29,7 @@ class InterfacePart(NamedTuple):
 
 
 class UsbPart(NamedTuple):
-    """A USB device. ``power_ma`` is declared below and at SuperSpeed; ``strings`` are maker, product and serial number."""
+    """A USB device. ``power_ma`` is declared below and at SuperSpeed; ``strings`` are maker, product and serial."""
 
     usb_id: tuple[int, int]
     listed: str

@@ -69,17 +69,17 @@ def maybe(place: str, speed: float | None = 5000, **fields: Any) -> UsbDevice:
     return usb(place, None, speed, **{"interfaces": (interface(0xFF),), "port_count": 0, **fields})
 
 
-def hub(place: str, speed: float | None = 5000, ports: int = 4, **fields: Any) -> UsbDevice:
+def hub(place: str, speed: float | None = 5000, port_count: int = 4, **fields: Any) -> UsbDevice:
     """An external hub with a power supply of its own."""
     identity = "2109:0817" if speed is not None and speed >= 5000 else "2109:2817"
-    known = {"device_class": 9, "port_count": ports, "self_powered": True, "max_power_ma": 0}
+    known = {"device_class": 9, "port_count": port_count, "self_powered": True, "max_power_ma": 0}
     return usb(place, fields.pop("identity", identity), speed, **{**known, **fields})
 
 
-def root(bus: int, speed: float | None = 5000, ports: int = 4, **fields: Any) -> UsbDevice:
+def root(bus: int, speed: float | None = 5000, port_count: int = 4, **fields: Any) -> UsbDevice:
     """A root hub of an xHCI controller."""
     identity = "1d6b:0003" if speed is not None and speed >= 5000 else "1d6b:0002"
-    known = {"device_class": 9, "port_count": ports, "root_driver": "xhci_hcd", "controller": XHCI}
+    known = {"device_class": 9, "port_count": port_count, "root_driver": "xhci_hcd", "controller": XHCI}
     return usb(f"usb{bus}", fields.pop("identity", identity), speed, **{**known, **fields})
 
 

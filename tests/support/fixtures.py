@@ -8,14 +8,14 @@ import sys
 import tarfile
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from etpu_doctor.evidence.sources import read_sources
 from etpu_doctor.report.examine import Request, examine
 from etpu_doctor.report.report import Report
-from etpu_doctor.topology.machine import Clock, Options
+from etpu_doctor.topology.machine import Options
 from tests.support.builder import BuiltMachine, machine
 
 if sys.version_info >= (3, 11):
@@ -33,7 +33,7 @@ UPDATE = "ETPU_DOCTOR_UPDATE_FIXTURES"
 class CaseOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the person said on the command line."""
 
-    clock: Clock | None = None
+    clock: Literal["standard", "maximum"] | None = None
     expect_tpus: int | None = None
 
 

@@ -142,7 +142,7 @@ def _ordered(functions: Sequence[PciFunction]) -> list[PciFunction]:
 
 
 def _address_key(address: str) -> tuple[int, str]:
-    return int(address.split(":")[0], 16), address
+    return int(address.partition(":")[0], 16), address
 
 
 def _dressed(function: PciFunction) -> PciFunction:
@@ -187,9 +187,8 @@ def _answering(function: PciFunction, kind: str) -> Iterator[str]:
         yield f"\tControl: I/O- Mem{signs[0]} BusMaster{signs[1]} SpecCycle- MemWINV- VGASnoop-"
         yield from map(_bar, function.bars)
     if function.secondary_bus is not None:
-        primary = int(function.address.split(":")[1], 16)
-        last = function.subordinate_bus
-        yield f"\tBus: primary={primary:02x}, secondary={function.secondary_bus:02x}, subordinate={last:02x}, sec-latency=0"
+        primary, first, last = function.address.split(":")[1], function.secondary_bus, function.subordinate_bus
+        yield f"\tBus: primary={primary}, secondary={first:02x}, subordinate={last:02x}, sec-latency=0"
     if function.max_link_speed_gts is not None:
         most = f"Speed {function.max_link_speed_gts:g}GT/s, Width x{function.max_link_width}"
         now = f"Speed {function.current_link_speed_gts:g}GT/s, Width x{function.current_link_width}"

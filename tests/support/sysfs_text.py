@@ -154,7 +154,8 @@ def _pci_lines(function: PciFunction) -> Iterator[str | None]:
     yield _a("class", f"0x{function.class_code:04x}{function.prog_if:02x}")
     yield _driver(_path(function), "pci", function.driver)
     yield _a("current_link_speed", _speed(function.current_link_speed_gts, function))
-    yield _a("current_link_width", function.current_link_width)
+    # A card that does not answer gives a speed code that is not defined, and 63 lanes.
+    yield _a("current_link_width", 63 if function.config_all_ones else function.current_link_width)
     yield _a("max_link_speed", _speed(function.max_link_speed_gts, None))
     yield _a("max_link_width", function.max_link_width)
     yield _a("secondary_bus_number", function.secondary_bus)
@@ -169,7 +170,7 @@ def _pci_lines(function: PciFunction) -> Iterator[str | None]:
 
 
 def _speed(gts: float | None, function: PciFunction | None) -> str | None:
-    """``5.0 GT/s PCIe``; of a card that does not answer, ``Unknown``."""
+    """``5.0 GT/s PCIe``; ``Unknown`` of a card that does not answer."""
     if gts is None:
         return "Unknown" if function is not None and function.config_all_ones else None
     return f"{gts:.1f} GT/s PCIe"
@@ -196,3 +197,34 @@ def _config(function: PciFunction) -> bytes:
         return header.ljust(64, b"\0")
     control = 127 | 0x8000 * function.msix_enabled
     return (header.ljust(0x50, b"\0") + struct.pack("<BBH", 0x11, 0, control)).ljust(256, b"\0")
+
+
+def write_folder(description: str, root: str) -> None:
+    """Make real folders, files and links below ``root`` of a description, as ``/sys`` has them."""
+    path = ""
+    for line in description.split("\n"):
+        key, _, rest = line.partition(": ")
+        name, _, value = rest.partition("=")
+        if key == "P":
+            path = f"{root}{rest}"
+            os.makedirs(path, exist_ok=True)
+        elif key == "E":
+            _link_device(root, path, value)
+        elif key == "L":
+            _make_link(f"{path}/{name}", value)
+        elif key:
+            content = bytes.fromhex(value) if key == "H" else value.replace("\\n", "\n").encode()
+            os.makedirs(os.path.dirname(f"{path}/{name}"), exist_ok=True)
+            with open(f"{path}/{name}", "wb") as handle:
+                handle.write(content)
+
+
+def _link_device(root: str, path: str, subsystem: str) -> None:
+    """The link in ``/sys/bus/usb/devices`` or ``/sys/class/apex`` by which a device is found."""
+    folder = f"{root}/class/apex" if subsystem == "apex" else f"{root}/bus/{subsystem}/devices"
+    _make_link(f"{folder}/{os.path.basename(path)}", os.path.relpath(path, folder))
+
+
+def _make_link(path: str, target: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.symlink(target, path)

@@ -8,6 +8,7 @@ from etpu_doctor.evidence.origin import usb_origin
 from etpu_doctor.rules.advice import where_to_plug
 from etpu_doctor.rules.finding import Confidence, Fact, Finding, Remedy, RuleInfo, Severity
 from etpu_doctor.rules.wording import hub_text, join_words, port_text, tpu_text
+from etpu_doctor.topology.identity import usb_state
 from etpu_doctor.topology.machine import EdgeTpu, Machine, UsbNode
 from etpu_doctor.topology.power import HubLoad, hub_load, port_budget_ma, tpu_demand
 
@@ -129,7 +130,7 @@ def _elsewhere(machine: Machine, hub: UsbNode) -> list[str]:
 
 
 def _confidence(machine: Machine, load: HubLoad) -> Confidence:
-    certain = any(tpu.id in load.tpus and tpu.state != "possible" for tpu in machine.edge_tpus)
+    certain = any(usb_state(machine.usb[tpu].device) != "possible" for tpu in load.tpus)
     return "likely" if certain else "possible"
 
 
