@@ -87,6 +87,8 @@ def names(values: Sequence[str] | None) -> frozenset[str]:
     from etpu_doctor.rules.registry import find  # noqa: PLC0415 - only with --only or --skip
 
     wanted = [name.strip() for value in values or () for name in value.split(",") if name.strip()]
+    if values and not wanted:
+        raise UsageError("no rule was named (see etpu-doctor rules)")
     found: set[str] = set()
     for name in wanted:
         rules = find(name)

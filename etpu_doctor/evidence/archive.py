@@ -20,6 +20,15 @@ TEXT_LIMIT_BYTES = 64 << 20
 _EXTENSION_LIMIT_BYTES = 5120
 """Longer than any path of Linux (4096) with what stands around it."""
 
+_EXTENSIONS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+"""Headers that hold the long name of the next member."""
+
 _SYSFS_FOLDERS = ("bus", "class", "devices")
 _SYSFS_PREFIXES = ("/sys/", "/sysfs/")
 
@@ -39,10 +48,9 @@ class _Member(tarfile.TarInfo):
     """
 
     def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
-        if self.type not in tarfile.SUPPORTED_TYPES or self.type == tarfile.GNUTYPE_SPARSE:
-            raise tarfile.ReadError("a kind of member that no capture has")
-        is_extension = self.type not in (*tarfile.REGULAR_TYPES, tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE)
-        if is_extension and self.size > _EXTENSION_LIMIT_BYTES:
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.ReadError("a file with holes, which no capture has")
+        if self.type in _EXTENSIONS and self.size > _EXTENSION_LIMIT_BYTES:
             raise tarfile.ReadError("a name that is too long")
         member: tarfile.TarInfo = super()._proc_member(tar)  # type: ignore[misc] # the types leave this hook out
         return member

@@ -14,7 +14,7 @@ from etpu_doctor.evidence.errors import EvidenceError
 from etpu_doctor.evidence.gather import gather_live
 from etpu_doctor.evidence.redact import Redactor
 from etpu_doctor.evidence.redact import redact as redact_evidence
-from etpu_doctor.evidence.sysfs import DirectoryTree, RecordingTree
+from etpu_doctor.evidence.sysfs import DirectoryTree, RecordingTree, text
 from etpu_doctor.evidence.umockdev import write_description
 
 DESCRIPTION = "sysfs.umockdev"
@@ -57,12 +57,13 @@ def redact_record(record: RecordingTree, redactor: Redactor) -> None:
     for path, files in record.files.items():
         is_root_hub = path.rpartition("/")[2].startswith("usb")
         for name in _SECRET_ATTRIBUTES:
-            if name in files and not is_root_hub:
-                secret = files[name].decode("utf-8", "replace").strip()
+            secret = None if is_root_hub else text(files.get(name))
+            if secret is not None:
                 files[name] = redactor.token("serial", secret).encode() + b"\n"
         for name in _NAME_ATTRIBUTES:
-            if name in files:
-                files[name] = redactor.text(files[name].decode("utf-8", "replace")).encode()
+            value = text(files.get(name))
+            if value is not None:
+                files[name] = redactor.name(value).encode() + b"\n"
 
 
 def _write(output: str, files: Iterable[tuple[str, str]]) -> None:
@@ -74,13 +75,15 @@ def _write(output: str, files: Iterable[tuple[str, str]]) -> None:
             gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed,
             tarfile.open(fileobj=packed, mode="w") as tar,
         ):
-            for name, text in files:
-                _add(tar, name, text.encode("utf-8", "surrogateescape"))
+            for name, content in files:
+                _add(tar, name, content.encode("utf-8", "replace"))
         os.replace(temporary, output)
     except OSError as error:
+        raise EvidenceError(output, f"cannot be written: {error.strerror}") from None
+    finally:
+        # Also when the user stops it half-way.
         if os.path.lexists(temporary):
             os.unlink(temporary)
-        raise EvidenceError(output, f"cannot be written: {error.strerror}") from None
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

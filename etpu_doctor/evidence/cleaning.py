@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from functools import cache
 
+_COMMAND_LIMIT = 200
 _COMMANDS = ("lsusb", "lspci", "dmesg", "journalctl", "uname", "ls")
 
 
 @cache
 def _escape_sequences() -> re.Pattern[str]:
-    return re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+    return re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 
 
 @cache
@@ -31,7 +32,11 @@ def _breaks() -> re.Pattern[str]:
 
 @cache
 def _prompt() -> re.Pattern[str]:
-    return re.compile(r"^[^\n]{0,80}?[$#%❯]\s*(?:sudo\s+)?(?:" + "|".join(_COMMANDS) + r")\b")
+    return re.compile(
+        r"^[^\n]{0,80}?(?:[$#%❯➜λ»]|[>~](?=\s))\s*(?:[\w.~/-]{1,40}\s+)?(?:sudo\s+)?(?:\S{0,20}/)?(?:"
+        + "|".join(_COMMANDS)
+        + r")\b"
+    )
 
 
 def clean(raw: str) -> list[str]:
@@ -55,7 +60,11 @@ def clean(raw: str) -> list[str]:
 def _unescape_html(line: str) -> str:
     import html  # noqa: PLC0415 - its table of entities is only needed for pastes from web pages
 
-    return html.unescape(line)
+    try:
+        return html.unescape(line)
+    except ValueError:
+        # A character reference of more digits than Python turns into a number.
+        return line
 
 
 def _unwrap(line: str) -> str:
@@ -99,8 +108,10 @@ def is_markup(line: str) -> bool:
 def _is_command(stripped: str) -> bool:
     if not any(command in stripped for command in _COMMANDS[:2]):
         return False
-    words = stripped.split(" ", 3)
-    command = words[1] if words[0] == "sudo" and len(words) > 1 else words[0]
-    if command in _COMMANDS[:2]:
-        return all(word.startswith(("-", "|", "grep")) for word in stripped.split()[1:] if word not in _COMMANDS)
-    return len(stripped) < 200 and _prompt().match(stripped) is not None
+    if len(stripped) >= _COMMAND_LIMIT:
+        return False
+    words = stripped.split()
+    first, *rest = words[1:] if words[0] == "sudo" and len(words) > 1 else words
+    if first.rpartition("/")[2] in _COMMANDS[:2]:
+        return not rest or rest[0].startswith(("-", "|", ">", "2>", "&", ";"))
+    return _prompt().match(stripped) is not None

@@ -9,6 +9,7 @@ import msgspec
 from etpu_doctor.evidence.formats.base import Line
 from etpu_doctor.facts.evidence import Ignored
 from etpu_doctor.facts.pci import PciFunction
+from etpu_doctor.facts.seen import Seen
 from etpu_doctor.facts.usb import UsbDevice, UsbInterface
 
 IGNORED_RUNS_LIMIT = 200
@@ -127,11 +128,20 @@ def join_usb(partial: Iterable[UsbDevice]) -> list[UsbDevice]:
 
 def _merge_usb(first: UsbDevice, second: UsbDevice) -> UsbDevice:
     changes = _fill(first, second, ("interfaces",))
+    # How sure a field is goes with the field.
+    if "port_chain" in changes:
+        changes["chain_certain"] = second.chain_certain
+    if "speed_mbps" in changes:
+        changes["speed_inferred"] = second.speed_inferred
     if first.interfaces and second.interfaces:
         changes["interfaces"] = _merge_interfaces(first.interfaces, second.interfaces)
     elif first.interfaces is None:
         changes["interfaces"] = second.interfaces
-    return msgspec.structs.replace(first, seen=first.seen + second.seen, **changes)
+    return msgspec.structs.replace(first, seen=_all_seen(first.seen, second.seen), **changes)
+
+
+def _all_seen(first: tuple[Seen, ...], second: tuple[Seen, ...]) -> tuple[Seen, ...]:
+    return first + tuple(place for place in second if place not in first)
 
 
 def _fill(first: msgspec.Struct, second: msgspec.Struct, apart: tuple[str, ...]) -> dict[str, object]:
@@ -145,7 +155,11 @@ def _fill(first: msgspec.Struct, second: msgspec.Struct, apart: tuple[str, ...])
 
 def _merge_interfaces(first: tuple[UsbInterface, ...], second: tuple[UsbInterface, ...]) -> tuple[UsbInterface, ...]:
     others = {interface.number: interface for interface in second}
-    return tuple(_merge_interface(interface, others.get(interface.number)) for interface in first)
+    merged = [_merge_interface(interface, others.pop(interface.number, None)) for interface in first]
+    # A listing that was cut short may lack some.
+    return (
+        tuple(sorted([*merged, *others.values()], key=lambda interface: interface.number)) if others else tuple(merged)
+    )
 
 
 def _merge_interface(first: UsbInterface, second: UsbInterface | None) -> UsbInterface:
@@ -160,19 +174,17 @@ def _merge_interface(first: UsbInterface, second: UsbInterface | None) -> UsbInt
 def join_pci(partial: Iterable[PciFunction]) -> list[PciFunction]:
     """Join records of the same address; a listing without domains is matched to the one domain that has the slot."""
     joined: dict[str, PciFunction] = {}
+    addresses: dict[str, list[str]] = {}
     for function in sorted(partial, key=lambda function: function.domain_assumed):
-        address = _find_address(joined, function)
+        address = function.address
+        same_slot = addresses.setdefault(address.partition(":")[2], [])
+        if not function.domain_assumed and address not in joined:
+            same_slot.append(address)
+        elif address not in joined and len(same_slot) == 1:
+            address = same_slot[0]
         other = joined.get(address)
         joined[address] = function if other is None else _merge_pci(other, function)
     return list(joined.values())
-
-
-def _find_address(joined: dict[str, PciFunction], function: PciFunction) -> str:
-    if not function.domain_assumed or function.address in joined:
-        return function.address
-    slot = function.address.partition(":")[2]
-    same = [address for address in joined if address.partition(":")[2] == slot]
-    return same[0] if len(same) == 1 else function.address
 
 
 def _merge_pci(first: PciFunction, second: PciFunction) -> PciFunction:
@@ -185,7 +197,7 @@ def _merge_pci(first: PciFunction, second: PciFunction) -> PciFunction:
         changes["modules"] = second.modules
     return msgspec.structs.replace(
         first,
-        seen=first.seen + second.seen,
+        seen=_all_seen(first.seen, second.seen),
         domain_assumed=first.domain_assumed and second.domain_assumed,
         **changes,
     )

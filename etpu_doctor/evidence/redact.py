@@ -7,36 +7,102 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from functools import cache
 
 import msgspec
 
+from etpu_doctor.evidence.live import is_pci_address
 from etpu_doctor.facts.evidence import Evidence, Ignored
 from etpu_doctor.facts.host import Host
-from etpu_doctor.facts.pci import ApexNode
+from etpu_doctor.facts.pci import ApexNode, PciFunction
+from etpu_doctor.facts.seen import Seen
 from etpu_doctor.facts.usb import UsbDevice
 
 _SECRET_MINIMUM = 4
 """Shorter values are not searched for in other texts: replacing every "pi" would garble them."""
 
+_KINDS = frozenset({"serial", "host", "user", "mac", "ip"})
+_NO_SECRETS = frozenset({"root", "localhost", *_KINDS})
+
+_Pattern = tuple[tuple[str, ...], re.Pattern[str], Callable[[re.Match[str]], bool] | None]
+
+_HOST = r"([A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?)"
+
 
 @cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+def _patterns() -> tuple[_Pattern, ...]:
+    """What each group of a pattern is, the pattern, and whether a match of it is meant."""
     return (
-        ("mac", re.compile(r"(?<![0-9A-Fa-f:-])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![0-9A-Fa-f:-])")),
-        # No digit, dot or dash before: the port chain 2-1.1.1.1 is no address.
-        ("ip", re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w.-])")),
-        ("ip", re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}(?![\w:])")),
-        ("ip", re.compile(r"(?<![\w:.])f[de][0-9A-Fa-f]{2}:(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f]{1,4}(?![\w:])")),
-        ("user", re.compile(r"(?<=/home/)[^/\s:]+")),
-        ("user", re.compile(r"(?<![\w.@-])[A-Za-z_][\w.-]{0,31}(?=@[A-Za-z0-9][\w.-]{0,62}[:~ ])")),
-        ("host", re.compile(r"(?<=[\w]@)[A-Za-z0-9][\w.-]{0,62}(?=[:~ ])")),
+        (
+            ("mac",),
+            re.compile(
+                r"(?<![0-9A-Za-z])((?:[0-9A-Fa-f]{2}[:-]){5}(?:(?:[0-9A-Fa-f]{2}[:-]){2})?[0-9A-Fa-f]{2})"
+                r"(?![0-9A-Za-z]|[:-][0-9A-Fa-f])"
+            ),
+            None,
+        ),
+        # The kernel names network adapters on USB after their address.
+        (("mac",), re.compile(r"\benx([0-9A-Fa-f]{12})(?![0-9A-Za-z])"), None),
+        (
+            ("ip",),
+            re.compile(
+                r"(?<![0-9A-Za-z.])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![0-9A-Za-z]|\.[0-9]|-[0-9]{1,9}(?![0-9.]))"
+            ),
+            _is_ip4,
+        ),
+        (
+            ("ip",),
+            re.compile(
+                r"(?<![0-9A-Za-z.])((?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}|[0-9A-Fa-f:]{0,39}::[0-9A-Fa-f:]{0,39})"
+                r"(?![0-9A-Za-z])"
+            ),
+            _is_ip6,
+        ),
+        (("user",), re.compile(r"(?:/home/|[/\\]Users[/\\])([^/\\\s:\"'<>|,;]{1,64})"), None),
+        (("user",), re.compile(r"/media/([^/\s:\"'<>|,;]{1,64})(?=/)"), None),
+        # No slash before: "soc/usb@7e980000" is a node of the device tree.
+        (("user", "host"), re.compile(r"(?<![\w.@/-])([A-Za-z0-9_][\w.-]{0,31})@" + _HOST), None),
+        (
+            ("host",),
+            re.compile(
+                r"^\s{0,8}(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9-]{10}T[0-9:.,+-]{8,24}Z?) " + _HOST + r"(?= )"
+            ),
+            None,
+        ),
+        (("host",), re.compile(r"\bLinux " + _HOST + r"(?= [0-9]{1,3}\.[0-9]{1,3})"), None),
+        (
+            ("serial",),
+            re.compile(
+                r"serial(?:[ _-]?(?:number|short|no\.?))?\s{0,4}[:=]\s{0,4}\"?([^\s\",;]{4,128})", re.IGNORECASE
+            ),
+            _is_serial,
+        ),
+        (("serial",), re.compile(r"\biSerial\s{1,40}[0-9]{1,3}\s{1,4}(\S{4,128})"), _is_serial),
     )
 
 
+def _is_ip4(match: re.Match[str]) -> bool:
+    numbers = [int(word) for word in match[1].split(".")]
+    # The port chain 2-1.1.1.1 is no address.
+    is_chain = re.search(r"[0-9]-$", match.string[max(match.start() - 2, 0) : match.start()]) is not None
+    return max(numbers) < 256 and not (is_chain and all(0 < word < 32 for word in numbers))
+
+
+def _is_ip6(match: re.Match[str]) -> bool:
+    groups = [group for group in match[1].split(":") if group]
+    has_digit = any(character.isdigit() for character in match[1])
+    return has_digit and len(groups) <= 8 and all(len(group) <= 4 for group in groups)
+
+
+def _is_serial(match: re.Match[str]) -> bool:
+    # The "serial number" of a root hub is the PCI address of its controller.
+    return not is_pci_address(match[1])
+
+
 @cache
-def _words() -> re.Pattern[str]:
-    return re.compile(r"[\w-]{4,}")
+def _runs() -> re.Pattern[str]:
+    return re.compile(r"[^\W_]+")
 
 
 class Redactor:
@@ -45,44 +111,107 @@ class Redactor:
     def __init__(self) -> None:
         self._tokens: dict[tuple[str, str], str] = {}
         self._counts: dict[str, int] = {}
-        self._words: dict[str, str] = {}
+        self._needles: dict[str, list[tuple[str, str]]] = {}
+        self._files: dict[str, str] = {}
 
     def token(self, kind: str, value: str) -> str:
-        """The token of a value that is a secret as a whole."""
+        """The token of a value that is a secret as a whole; a token stays what it is."""
+        if _is_token(value):
+            return value
         known = self._tokens.get((kind, value))
         if known is None:
             self._counts[kind] = self._counts.get(kind, 0) + 1
             known = self._tokens[kind, value] = f"{kind}-{self._counts[kind]}"
-            if len(value) >= _SECRET_MINIMUM:
-                self._words[value] = known
+            # "Generic" is a serial number too, and no secret.
+            if kind != "serial" or any(character.isdigit() for character in value):
+                self._search_for(value, known)
         return known
+
+    def _search_for(self, value: str, token: str) -> None:
+        """Have ``known`` look for a value, under its first run of letters and digits."""
+        runs = list(_runs().finditer(value))
+        needle = value[runs[0].start() : runs[-1].end()] if runs else ""
+        if len(needle) >= _SECRET_MINIMUM and needle not in _NO_SECRETS:
+            same = self._needles.setdefault(runs[0][0], [])
+            same.append((needle, token))
+            same.sort(key=lambda item: -len(item[0]))
+
+    def known(self, value: str) -> str:
+        """Free text with every value that already has a token replaced, where it stands as a word or words."""
+        if not self._needles:
+            return value
+        parts, position = [], 0
+        for run in _runs().finditer(value):
+            start = run.start()
+            for needle, token in self._needles.get(run[0], ()) if start >= position else ():
+                end = start + len(needle)
+                if value.startswith(needle, start) and not value[end : end + 1].isalnum():
+                    parts += [value[position:start], token]
+                    position = end
+                    break
+        return "".join([*parts, value[position:]])
 
     def text(self, value: str) -> str:
         """Free text with addresses, user names and every value that already has a token replaced."""
-        value = _words().sub(lambda match: self._words.get(match[0], match[0]), value)
-        for kind, pattern in _patterns():
-            value = pattern.sub(functools.partial(self._replace, kind), value)
+        value = self.known(value)
+        for kinds, pattern, is_meant in _patterns():
+            value = pattern.sub(functools.partial(self._replace, kinds, is_meant), value)
         return value
 
-    def _replace(self, kind: str, match: re.Match[str]) -> str:
-        # A token that an earlier pattern put there is no name to hide.
-        return match[0] if _is_token(match[0]) else self.token(kind, match[0])
+    def name(self, value: str) -> str:
+        """The name of a product, in which nearly never anything is worth a search."""
+        return self.text(value) if _may_identify(value) else self.known(value)
+
+    def file(self, name: str) -> str:
+        """The name of a file, which people give after themselves and their machines."""
+        known = self._files.get(name)
+        if known is None:
+            known = self._files[name] = self.text(name)
+        return known
+
+    def _replace(
+        self, kinds: tuple[str, ...], is_meant: Callable[[re.Match[str]], bool] | None, match: re.Match[str]
+    ) -> str:
+        if is_meant is not None and not is_meant(match):
+            return match[0]
+        replaced, offset = match[0], match.start()
+        for index, kind in reversed(list(enumerate(kinds, start=1))):
+            secret = match[index]
+            if secret not in _NO_SECRETS:
+                start, end = match.span(index)
+                replaced = replaced[: start - offset] + self.token(kind, secret) + replaced[end - offset :]
+        return replaced
 
 
 def _is_token(value: str) -> bool:
     kind, dash, count = value.rpartition("-")
-    return bool(dash) and count.isdigit() and kind in ("serial", "host", "user", "mac", "ip")
+    return bool(dash) and count.isdigit() and kind in _KINDS
 
 
 def redact(evidence: Evidence, redactor: Redactor | None = None) -> Evidence:
     """Evidence without host name, user names, serial numbers, MAC and IP addresses."""
     redactor = redactor or Redactor()
-    # Whole values first, so that their tokens are known when free text is searched.
-    host = _redact_host(evidence.host, redactor)
-    usb = tuple(_redact_device(device, redactor) for device in evidence.usb)
-    apex = tuple(_redact_apex(node, redactor) for node in evidence.apex)
-    ignored = tuple(_redact_ignored(run, redactor) for run in evidence.ignored)
-    return msgspec.structs.replace(evidence, host=host, usb=usb, apex=apex, ignored=ignored)
+    _learn(evidence, redactor)
+    return msgspec.structs.replace(
+        evidence,
+        host=_redact_host(evidence.host, redactor),
+        usb=tuple(_redact_device(device, redactor) for device in evidence.usb),
+        pci=tuple(_redact_function(function, redactor) for function in evidence.pci),
+        apex=tuple(_redact_apex(node, redactor) for node in evidence.apex),
+        ignored=tuple(_redact_ignored(run, redactor) for run in evidence.ignored),
+    )
+
+
+def _learn(evidence: Evidence, redactor: Redactor) -> None:
+    """Give every secret its token first: a name in the first line may be known as one only from the last."""
+    _redact_host(evidence.host, redactor)
+    for device in evidence.usb:
+        if _has_secret_serial(device):
+            redactor.token("serial", device.serial or "")
+    for node in evidence.apex:
+        _redact_apex(node, redactor)
+    for run in evidence.ignored:
+        redactor.text(run.text)
 
 
 def _redact_host(host: Host, redactor: Redactor) -> Host:
@@ -91,16 +220,36 @@ def _redact_host(host: Host, redactor: Redactor) -> Host:
     return msgspec.structs.replace(host, hostname=redactor.token("host", host.hostname))
 
 
-def _redact_device(device: UsbDevice, redactor: Redactor) -> UsbDevice:
-    changes: dict[str, str | None] = {}
+def _has_secret_serial(device: UsbDevice) -> bool:
     # The "serial number" of a root hub is the PCI address of its controller.
-    if device.serial is not None and device.port_chain != ():
-        changes["serial"] = redactor.token("serial", device.serial)
+    return device.serial is not None and device.port_chain != ()
+
+
+def _redact_device(device: UsbDevice, redactor: Redactor) -> UsbDevice:
+    changes: dict[str, object] = {}
+    if _has_secret_serial(device):
+        changes["serial"] = redactor.token("serial", device.serial or "")
     for field in ("vendor_name", "product_name"):
         name = getattr(device, field)
-        if name is not None and _may_identify(name):
-            changes[field] = redactor.text(name)
+        if name is not None and (redacted := redactor.name(name)) != name:
+            changes[field] = redacted
+    if (seen := _redact_seen(device.seen, redactor)) != device.seen:
+        changes["seen"] = seen
     return msgspec.structs.replace(device, **changes) if changes else device
+
+
+def _redact_function(function: PciFunction, redactor: Redactor) -> PciFunction:
+    seen = _redact_seen(function.seen, redactor)
+    return function if seen == function.seen else msgspec.structs.replace(function, seen=seen)
+
+
+def _redact_seen(seen: tuple[Seen, ...], redactor: Redactor) -> tuple[Seen, ...]:
+    if all(place.kind == "sysfs" for place in seen):
+        return seen
+    return tuple(
+        place if place.kind == "sysfs" else msgspec.structs.replace(place, file=redactor.file(place.file))
+        for place in seen
+    )
 
 
 def _may_identify(name: str) -> bool:
@@ -116,7 +265,7 @@ def _redact_apex(node: ApexNode, redactor: Redactor) -> ApexNode:
 
 
 def _redact_ignored(run: Ignored, redactor: Redactor) -> Ignored:
-    return msgspec.structs.replace(run, text=redactor.text(run.text), file=redactor.text(run.file))
+    return msgspec.structs.replace(run, text=redactor.text(run.text), file=redactor.file(run.file))
 
 
 __all__ = ["Redactor", "redact"]

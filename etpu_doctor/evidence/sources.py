@@ -142,6 +142,8 @@ class _Reader:
             names = sorted(os.listdir(path))
         except OSError as error:
             raise EvidenceError(path, error.strerror or str(error)) from None
+        if _ABOUT_THE_CAPTURE.issuperset(names):
+            raise EvidenceError(path, "the folder holds no evidence: neither sysfs files nor a listing")
         if {"bus", "devices"}.issubset(names):
             self._add_tree(DirectoryTree(path, contained=True))
             return
@@ -246,7 +248,7 @@ class _Raw(io.RawIOBase):
         return len(data)
 
 
-def _as_text(handle: IO[bytes], start: bytes) -> TextIO:
+def _as_text(handle: IO[bytes], start: bytes) -> io.TextIOWrapper:
     # Windows tools write UTF-16 with a byte order mark; everything else is read as UTF-8, faults replaced.
     encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     return io.TextIOWrapper(handle, encoding=encoding, errors="replace", newline=None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 ATTRIBUTE_LIMIT_BYTES = 65536
 _PAGE_BYTES = 4096
@@ -15,8 +15,12 @@ _PAGE_BYTES = 4096
 
 _NUMBER_LIMIT = 1 << 63
 _PATH_LIMIT, _DEPTH_LIMIT = 4096, 64
+_NAME_LIMIT, _NAME_DEPTH_LIMIT = 255, 4
 _FORBIDDEN = frozenset({"disable"})
 """Never read: a hub port's ``disable`` file takes the hub's lock and can block for a minute on a dying device."""
+
+
+_T = TypeVar("_T", bytes, str)
 
 
 class SysfsTree(Protocol):
@@ -49,7 +53,7 @@ def text(raw: bytes | None) -> str | None:
 
 
 def integer(value: str | None, base: int = 10) -> int | None:
-    """A number as sysfs prints them (``1``, `` 1``, ``0x1ac1``); ``None`` if it is not one, or has more than 64 bits."""
+    """A number as sysfs prints them (``1``, `` 1``, ``0x1ac1``); ``None`` if it is none, or has more than 64 bits."""
     if value is None or not value.isascii() or "_" in value:
         return None
     try:
@@ -185,49 +189,74 @@ class MemoryTree:
 
     def __init__(self) -> None:
         self.unreadable: dict[str, str] = {}
-        self._files: dict[str, bytes] = {}
-        self._links: dict[str, str] = {}
-        self._children: dict[str, dict[str, None]] = {}
+        self._files: dict[str, dict[str, bytes]] = {}
+        self._links: dict[str, dict[str, str]] = {}
+        self._folders: dict[str, dict[str, None]] = {}
 
     def add_file(self, path: str, content: bytes) -> None:
         """Put an attribute at an absolute path."""
+        folder, _, name = path.rpartition("/")
         if is_sound(path):
-            self._files[path] = content[:ATTRIBUTE_LIMIT_BYTES]
-            self.add_folder(path)
+            self.add_folder(folder)
+            self._files.setdefault(folder, {})[name] = content[:ATTRIBUTE_LIMIT_BYTES]
+
+    def add_attribute(self, devpath: str, name: str, content: bytes) -> None:
+        """Put an attribute into a folder that ``add_folder`` made; the name may go on (``power/control``)."""
+        if name.isprintable() and len(name) <= _NAME_LIMIT and name.count("/") <= _NAME_DEPTH_LIMIT:
+            self._files.setdefault(devpath, {})[name] = content[:ATTRIBUTE_LIMIT_BYTES]
 
     def add_link(self, path: str, target: str) -> None:
         """Put a link at an absolute path; ``target`` is absolute below the sysfs root."""
+        folder, _, name = path.rpartition("/")
         if is_sound(path) and is_sound(target):
-            self._links[path] = target
-            self.add_folder(path)
+            self.add_folder(folder)
+            self._links.setdefault(folder, {})[name] = target
 
     def add_folder(self, path: str) -> None:
         """Make a path and everything above it known."""
-        if not is_sound(path):
+        if path in self._folders or not is_sound(path):
             return
-        while path not in ("", "/"):
-            parent, _, name = path.rpartition("/")
-            siblings = self._children.setdefault(parent, {})
-            if name in siblings:
+        self._folders[path] = {}
+        parent, _, name = path.rpartition("/")
+        while name:
+            known = parent in self._folders
+            self._folders.setdefault(parent, {})[name] = None
+            if known:
                 return
-            siblings[name] = None
-            path = parent
+            parent, _, name = parent.rpartition("/")
 
     def has(self, subsystem: str) -> bool:
-        return folder_of(subsystem) in self._children
+        return folder_of(subsystem) in self._folders
 
     def devices(self, subsystem: str) -> list[tuple[str, str]]:
         folder = folder_of(subsystem)
-        return [(name, self._links.get(f"{folder}/{name}", f"{folder}/{name}")) for name in self.entries(folder)]
+        return [(name, self.link(folder, name) or f"{folder}/{name}") for name in self.entries(folder)]
 
     def entries(self, devpath: str) -> list[str]:
-        return list(self._children.get(devpath, ()))
+        names = dict(self._folders.get(devpath, ()))
+        for held in (self._files, self._links):
+            names.update(dict.fromkeys(name.partition("/")[0] for name in held.get(devpath, ())))
+        return list(names)
 
     def link(self, devpath: str, name: str) -> str | None:
-        return self._links.get(f"{devpath}/{name}")
+        return _look_up(self._links, devpath, name)
 
     def read(self, devpath: str, attribute: str) -> bytes | None:
-        return self._files.get(f"{devpath}/{attribute}")
+        return _look_up(self._files, devpath, attribute)
+
+
+def _look_up(held: dict[str, dict[str, _T]], folder: str, name: str) -> _T | None:
+    """A name in a folder; either side may hold the folder between them (``2-1`` and ``power/control``)."""
+    own = held.get(folder)
+    if own is not None and name in own:
+        return own[name]
+    if "/" in name:
+        between, _, last = name.rpartition("/")
+        return held.get(f"{folder}/{between}", {}).get(last)
+    if own is None:
+        above, _, between = folder.rpartition("/")
+        return held.get(above, {}).get(f"{between}/{name}")
+    return None
 
 
 class RecordingTree:

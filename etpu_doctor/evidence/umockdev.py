@@ -33,7 +33,7 @@ def looks_like_description(first_lines: Iterable[str]) -> bool:
 def read_description(lines: Iterable[str]) -> MemoryTree:
     """A tree from a device description; lines that are none of the format's are passed over."""
     tree = MemoryTree()
-    devpath = None
+    devpath: str | None = None
     for line in lines:
         key, _, value = line.rstrip("\r\n").partition(": ")
         if key == "P":
@@ -41,17 +41,18 @@ def read_description(lines: Iterable[str]) -> MemoryTree:
             if devpath is not None:
                 tree.add_folder(devpath)
         elif devpath is not None:
-            _read_line(tree, devpath, key, value)
+            name, _, content = value.partition("=")
+            if key == "A":
+                tree.add_attribute(devpath, name, _unescape(content))
+            elif key == "H":
+                tree.add_attribute(devpath, name, _unhex(content))
+            else:
+                _read_link(tree, devpath, key, name, content)
     return tree
 
 
-def _read_line(tree: MemoryTree, devpath: str, key: str, value: str) -> None:
-    name, _, content = value.partition("=")
-    if key == "A":
-        tree.add_file(f"{devpath}/{name}", _unescape(content))
-    elif key == "H":
-        tree.add_file(f"{devpath}/{name}", _unhex(content))
-    elif key == "L":
+def _read_link(tree: MemoryTree, devpath: str, key: str, name: str, content: str) -> None:
+    if key == "L":
         path = f"{devpath}/{name}"
         target = resolve(path.rpartition("/")[0], content)
         if target is not None:
@@ -63,10 +64,10 @@ def _read_line(tree: MemoryTree, devpath: str, key: str, value: str) -> None:
 
 def _unescape(value: str) -> bytes:
     """Undo C's escapes, octal ones too: ``umockdev-record`` writes bytes beyond ASCII so (glib's ``g_strescape``)."""
-    backslashes = value.count("\\")
-    if backslashes == value.count("\\n"):
-        # Nearly every attribute: nothing but line ends.
-        return value.replace("\\n", "\n").encode("utf-8", "replace") if backslashes else value.encode("utf-8", "replace")
+    if value.endswith("\\n") and value.find("\\") == len(value) - 2:
+        return value[:-2].encode("utf-8", "replace") + b"\n"  # Nearly every attribute: one line.
+    if "\\" not in value:
+        return value.encode("utf-8", "replace")
     return _escapes().sub(_byte_of, value.encode("utf-8", "replace"))
 
 
@@ -105,11 +106,11 @@ def write_description(record: RecordingTree) -> Iterator[str]:
             owners[path] = ""
     blocks: dict[str, list[str]] = {devpath: [] for devpath in owners}
     for path, files in record.files.items():
-        if (devpath := _owner(owners, path)) is not None:
-            blocks[devpath] += _file_lines(path[len(devpath) + 1 :], files)
+        if (owner := _owner(owners, path)) is not None:
+            blocks[owner] += _file_lines(path[len(owner) + 1 :], files)
     for path, links in record.links.items():
-        if (devpath := _owner(owners, path)) is not None:
-            blocks[devpath] += _link_lines(devpath, path[len(devpath) + 1 :], links)
+        if (owner := _owner(owners, path)) is not None:
+            blocks[owner] += _link_lines(owner, path[len(owner) + 1 :], links)
     for devpath, body in blocks.items():
         # A device of no known subsystem (a platform controller) still needs one for umockdev.
         yield f"P: {devpath}"

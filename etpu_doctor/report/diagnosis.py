@@ -74,9 +74,16 @@ def _rank(findings: Sequence[Finding]) -> list[RankedCause]:
     for finding in findings:
         if finding.severity in _FAULTS:
             groups.setdefault(finding.rule, []).append(finding)
-    ranked = sorted((_ranked(rule, group) for rule, group in groups.items()), key=_order)
-    # Explained causes sink below what explains them; the sort above is stable otherwise.
-    return sorted(ranked, key=lambda cause: _depth(cause.cause, set(groups)))
+    ranked = {rule: _ranked(rule, group) for rule, group in groups.items()}
+    return sorted(
+        ranked.values(), key=lambda cause: (_weight(cause, ranked), _depth(cause.cause, ranked), _order(cause))
+    )
+
+
+def _weight(cause: RankedCause, present: dict[str, RankedCause]) -> int:
+    """The worst severity of a cause and of what it explains: it must not stand below an unrelated one of that rank."""
+    explained = [other for name, other in present.items() if name in _EXPLAINS.get(cause.cause, ())]
+    return min(SEVERITY_RANK[each.severity] for each in (cause, *explained))
 
 
 def _ranked(rule: str, group: list[Finding]) -> RankedCause:
@@ -95,7 +102,7 @@ def _order(cause: RankedCause) -> tuple[int, int, str]:
     return (SEVERITY_RANK[cause.severity], CONFIDENCE_RANK[cause.confidence], cause.codes[0])
 
 
-def _depth(cause: str, present: set[str]) -> int:
+def _depth(cause: str, present: dict[str, RankedCause]) -> int:
     """How many causes of the list explain this one."""
     return sum(cause in _EXPLAINS.get(other, ()) for other in present)
 

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from itertools import islice
 
-from etpu_doctor.rules.wording import hub_text, join_words, port_text
+from etpu_doctor.rules.wording import bus_text, hub_text, join_words, port_text
 from etpu_doctor.topology.free_ports import suitable_ports
 from etpu_doctor.topology.machine import FreePort, Machine, UsbNode
 
 _SUGGESTIONS = 3
 
 
-def where_to_plug(machine: Machine, start: UsbNode, *, fast: bool = True) -> list[str]:
-    """Steps that name free ports fit for an Edge TPU, nearest first; says so where none is known."""
-    groups = list(islice(suitable_ports(machine, start, fast=fast), _SUGGESTIONS))
+def where_to_plug(machine: Machine, start: UsbNode, *, fast: bool = True, not_below: str | None = None) -> list[str]:
+    """Steps that name free ports fit for an Edge TPU, nearest first; says so where none is known.
+
+    ``not_below`` names a hub whose own ports, and those of hubs behind it, are of no use.
+    """
+    suitable = suitable_ports(machine, start, fast=fast)
+    if not_below is not None:
+        suitable = (group for group in suitable if not _is_below(machine, group[0].hub, not_below))
+    groups = list(islice(suitable, _SUGGESTIONS))
     if not groups:
         kind = "USB 3 socket" if fast else "socket"
         return [f"No free {kind} was found in the evidence: free one of the host's own, or add a powered USB 3 hub."]
     return [f"Plug it into {_name(machine, group)}." for group in groups]
+
+
+def _is_below(machine: Machine, hub: str, upper: str) -> bool:
+    above = {hub, *(node.id for node in machine.usb_ancestors(hub))}
+    return not above.isdisjoint({upper, machine.usb[upper].twin})
 
 
 def _name(machine: Machine, group: list[FreePort]) -> str:
@@ -28,5 +39,5 @@ def _name(machine: Machine, group: list[FreePort]) -> str:
     else:
         name = f"port {join_words(numbers, 'or')} of {hub_text(hub)}"
         if hub.is_root:
-            name = f"root port {join_words(numbers, 'or')} of bus {hub.device.busnum}"
+            name = f"root port {join_words(numbers, 'or')} of {bus_text(hub)}"
     return name if group[0].is_socket else f"{name} (if that port leads to a socket)"

@@ -15,10 +15,15 @@ def speed_text(speed_mbps: float | None) -> str:
     return f"{speed_mbps:g} Mb/s"
 
 
+def bus_text(hub: UsbNode) -> str:
+    """``bus 2``, ``bus ?``."""
+    return f"bus {'?' if hub.device.busnum is None else hub.device.busnum}"
+
+
 def hub_text(hub: UsbNode) -> str:
     """``hub 2-1 (2109:0817)``, ``the host's own ports (bus 2)``."""
     if hub.is_root:
-        return f"the host's own ports (bus {'?' if hub.device.busnum is None else hub.device.busnum})"
+        return f"the host's own ports ({bus_text(hub)})"
     identity = id_text(hub.device.vendor_id, hub.device.product_id)
     return f"hub {hub.id} ({identity})" if identity else f"hub {hub.id}"
 
@@ -27,7 +32,7 @@ def port_text(hub: UsbNode, port: int | None) -> str:
     """``port 2 of hub 2-1 (2109:0817)``, ``root port 3 of bus 2``."""
     number = "?" if port is None else port
     if hub.is_root:
-        return f"root port {number} of bus {'?' if hub.device.busnum is None else hub.device.busnum}"
+        return f"root port {number} of {bus_text(hub)}"
     return f"port {number} of {hub_text(hub)}"
 
 

@@ -120,7 +120,8 @@ def _remedy(machine: Machine, uplink: Uplink) -> Remedy:
         steps.append(
             f"Move {join_words([neighbour.id for neighbour in uplink.load.neighbours[:4]])} to another hub or port."
         )
-    if node is not None:
-        root = machine.usb_ancestors(node.id)
-        steps += where_to_plug(machine, root[-1] if root else node)[:1]
+    # Every port of a controller shares its PCIe link: for that one no port is known to be better.
+    if node is not None and not uplink.pci:
+        above = machine.usb_ancestors(node.id)
+        steps += where_to_plug(machine, above[-1] if above else node, not_below=uplink.lower)[:1]
     return Remedy(summary="Spread them over more ports, best over two controllers.", steps=tuple(steps))

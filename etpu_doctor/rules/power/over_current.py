@@ -10,7 +10,7 @@ from etpu_doctor.rules.finding import Fact, Finding, Remedy, RuleInfo
 from etpu_doctor.rules.wording import join_words, port_text
 from etpu_doctor.topology.link import port_of
 from etpu_doctor.topology.machine import Machine, UsbNode
-from etpu_doctor.topology.pairing import peer_hub
+from etpu_doctor.topology.pairing import is_superspeed, peer_hub
 from etpu_doctor.topology.power import halves
 
 INFO = RuleInfo(
@@ -73,6 +73,8 @@ def _both_halves(machine: Machine, hub: UsbNode, port: int) -> list[tuple[str, i
 
 def _finding(machine: Machine, hub: UsbNode, port: int, count: int, concerns: list[str]) -> Finding:
     times = "once" if count == 1 else f"{count} times"
+    # Where no Edge TPU is concerned there is none to move.
+    elsewhere = where_to_plug(machine, hub, fast=bool(is_superspeed(hub)))[:1] if concerns else []
     through = f", which feeds {join_words(concerns)}" if concerns else ""
     return Finding(
         code=INFO.code,
@@ -90,6 +92,6 @@ def _finding(machine: Machine, hub: UsbNode, port: int, count: int, concerns: li
         ),
         remedy=Remedy(
             summary="Feed the Edge TPU from a powered hub or another port.",
-            steps=("Unplug what else hangs on that hub and watch the counter.", *where_to_plug(machine, hub)[:1]),
+            steps=("Unplug what else hangs on that hub and watch the counter.", *elsewhere),
         ),
     )

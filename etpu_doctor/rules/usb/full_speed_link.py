@@ -8,7 +8,7 @@ from etpu_doctor.evidence.origin import usb_origin
 from etpu_doctor.rules.advice import where_to_plug
 from etpu_doctor.rules.finding import Fact, Finding, Remedy, RuleInfo
 from etpu_doctor.rules.wording import hub_text, place_text, speed_text, tpu_text
-from etpu_doctor.topology.link import HIGH_SPEED_MBPS
+from etpu_doctor.topology.link import HIGH_SPEED_MBPS, has_superspeed_root
 from etpu_doctor.topology.machine import EdgeTpu, Machine, UsbNode
 
 INFO = RuleInfo(
@@ -39,13 +39,14 @@ Firmware descriptors in libedgetpu (BOS wSpeedsSupported), `driver/usb/usb_drive
 
 def check(machine: Machine) -> Iterator[Finding]:
     """One finding for each USB Edge TPU below high speed."""
+    fast = has_superspeed_root(machine) is True
     for tpu in machine.edge_tpus:
         slow = tpu.speed_mbps is not None and tpu.speed_mbps < HIGH_SPEED_MBPS
         if tpu.transport == "usb" and slow and tpu.id in machine.usb:
-            yield _finding(machine, tpu, machine.usb[tpu.id])
+            yield _finding(machine, tpu, machine.usb[tpu.id], fast=fast)
 
 
-def _finding(machine: Machine, tpu: EdgeTpu, node: UsbNode) -> Finding:
+def _finding(machine: Machine, tpu: EdgeTpu, node: UsbNode, *, fast: bool) -> Finding:
     limit = tpu.limited_by
     hub = machine.usb.get(limit.hop) if limit is not None and limit.hop else None
     facts = [
@@ -68,6 +69,6 @@ def _finding(machine: Machine, tpu: EdgeTpu, node: UsbNode) -> Finding:
         facts=tuple(facts),
         remedy=Remedy(
             summary="Move it off the slow hub." if slow_hub else "Change the cable, then the socket.",
-            steps=tuple(where_to_plug(machine, node)),
+            steps=tuple(where_to_plug(machine, node, fast=fast)),
         ),
     )

@@ -9,6 +9,7 @@ from etpu_doctor.rules.advice import where_to_plug
 from etpu_doctor.rules.finding import Fact, Finding, Remedy, RuleInfo
 from etpu_doctor.rules.wording import port_text, tpu_text
 from etpu_doctor.topology.free_ports import is_secondary_port
+from etpu_doctor.topology.link import HIGH_SPEED_MBPS
 from etpu_doctor.topology.machine import EdgeTpu, Machine, UsbNode
 from etpu_doctor.topology.physical import HubCase, case_of
 
@@ -71,7 +72,8 @@ def _finding(machine: Machine, tpu: EdgeTpu, node: UsbNode, hub: UsbNode) -> Fin
         facts=tuple(facts),
         remedy=Remedy(
             summary="Move it to a primary port.",
-            steps=(*where_to_plug(machine, node), *_about_the_case(case, hub)),
+            # A stick that runs at 480 Mb/s now may stay so: what matters here is another port.
+            steps=(*where_to_plug(machine, node, fast=tpu.speed_mbps != HIGH_SPEED_MBPS), *_about_the_case(case, hub)),
         ),
     )
 
