@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from etpu_doctor.cli import exit_codes
 from etpu_doctor.cli.errors import UsageError
@@ -23,6 +24,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise ``UsageError`` instead of printing and leaving."""
         raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help; unlike argparse's own, it does not keep silent about a reader that left."""
+        (file or sys.stdout).write(self.format_help())
 
 
 def parser(command: str, description: str) -> Parser:

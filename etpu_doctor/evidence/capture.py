@@ -16,9 +16,11 @@ from etpu_doctor.evidence.redact import Redactor
 from etpu_doctor.evidence.redact import redact as redact_evidence
 from etpu_doctor.evidence.sysfs import DirectoryTree, RecordingTree, text
 from etpu_doctor.evidence.umockdev import write_description
+from etpu_doctor.facts.evidence import CaptureNotes
 
 DESCRIPTION = "sysfs.umockdev"
 HOST = "host.json"
+NOTES = "evidence.json"
 CASE = "case.toml"
 
 _SECRET_ATTRIBUTES = ("serial", "unique_id")
@@ -40,11 +42,16 @@ def capture_live(output: str, *, root: str = "/", redact: bool = True, force: bo
         redact_record(record, redactor)
     files = {
         CASE: _case(redact=redact),
-        HOST: msgspec.json.format(msgspec.json.encode(evidence.host), indent=2).decode() + "\n",
+        HOST: _json(evidence.host),
+        NOTES: _json(CaptureNotes(covers=evidence.covers, missing=evidence.missing)),
         DESCRIPTION: "\n".join(write_description(record)) + "\n",
     }
     _write(output, files.items())
     return list(files)
+
+
+def _json(value: msgspec.Struct) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
 
 
 def _case(*, redact: bool) -> str:

@@ -33,7 +33,7 @@ def _breaks() -> re.Pattern[str]:
 @cache
 def _prompt() -> re.Pattern[str]:
     return re.compile(
-        r"^[^\n]{0,80}?(?:[$#%❯➜λ»]|[>~](?=\s))\s*(?:[\w.~/-]{1,40}\s+)?(?:sudo\s+)?(?:\S{0,20}/)?(?:"
+        r"^[^\n]{0,80}?(?:[$#%❯➜✗λ»]|[>~](?=\s))\s*(?:[\w.~/-]{1,40}\s+)?(?:sudo\s+)?(?:\S{0,20}/)?(?:"
         + "|".join(_COMMANDS)
         + r")\b"
     )
@@ -102,7 +102,16 @@ def is_markup(line: str) -> bool:
         return True
     if set(stripped) <= set("|:-= \t"):
         return True
-    return _is_command(stripped)
+    return _is_command(stripped) or _is_bare_prompt(stripped)
+
+
+def _is_bare_prompt(stripped: str) -> bool:
+    """The prompt that a copied screen ends with: ``pi@raspberrypi:~ $``, ``[root@host ~]#``."""
+    return (
+        len(stripped) < _COMMAND_LIMIT
+        and stripped.endswith(("$", "#"))
+        and 0 < stripped.find("@") < stripped.rfind("~") + 1
+    )
 
 
 def _is_command(stripped: str) -> bool:

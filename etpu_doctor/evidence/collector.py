@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from etpu_doctor.evidence.formats.base import Line
+from etpu_doctor.evidence.formats.base import NOT_UNDERSTOOD, SUPERSEDED, Line
 from etpu_doctor.facts.evidence import Ignored
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.seen import Seen
@@ -15,7 +15,15 @@ from etpu_doctor.facts.usb import UsbDevice, UsbInterface
 IGNORED_RUNS_LIMIT = 200
 _TEXT_LIMIT = 120
 
+UsbPair = tuple[int | None, int | None]
 UsbKey = tuple[int | None, int | None, tuple[int, ...] | None]
+
+_HARMLESS = (NOT_UNDERSTOOD, SUPERSEDED)
+"""Lines set aside that leave a tree whole."""
+
+_SPEEDS_MBPS = frozenset({1.5, 12, 480, 5000, 10000, 20000})
+_LONGEST_CHAIN = 6
+"""Root hub, five hubs, a device: the seven tiers of the USB specification (Linux ``MAX_TOPO_LEVEL``)."""
 
 
 class Collector:
@@ -28,54 +36,72 @@ class Collector:
         self.covers: set[str] = set()
         self.ignored: list[Ignored] = []
         self.ignored_count = 0
-        self._trees: dict[UsbKey, UsbDevice] = {}
-        self._lists: dict[tuple[int | None, int | None], UsbDevice] = {}
-        self._earlier_lists: dict[tuple[int | None, int | None], UsbDevice] = {}
-        self._list_end = ("", 0)
-        self._details: dict[tuple[int | None, int | None], UsbDevice] = {}
+        self._trees: dict[int | None, dict[UsbKey, UsbDevice]] = {}
+        self._lists: dict[UsbPair, UsbDevice] = {}
+        self._listing: dict[UsbPair, UsbDevice] = {}
+        self._listing_end = ("", 0)
+        self._details: dict[UsbPair, UsbDevice] = {}
         self._functions: dict[tuple[str, str], PciFunction] = {}
+        self._tree_is_damaged = False
 
     def cover(self, *names: str) -> None:
         self.covers.update(names)
 
     def usb(self, device: UsbDevice) -> None:
+        device = self._plausible(device)
         kind = device.seen[0].kind
         if kind == "lsusb-t":
             self._add_to_tree(device)
         elif kind == "lsusb":
-            self._add_to_list(device)
+            self._add_to_listing(device)
         else:
             self._details[device.busnum, device.devnum] = device
+
+    def _plausible(self, device: UsbDevice) -> UsbDevice:
+        """Say what no USB device can be; the rest of the record is kept."""
+        if len(device.port_chain or ()) > _LONGEST_CHAIN:
+            self._remark(device, "deeper than the seven tiers of USB")
+        if device.speed_mbps is not None and device.speed_mbps not in _SPEEDS_MBPS:
+            self._remark(device, f"no USB speed: {device.speed_mbps:g} Mb/s")
+            device = msgspec.structs.replace(device, speed_mbps=None)
+        return device
+
+    def _remark(self, device: UsbDevice, why: str) -> None:
+        seen = device.seen[0]
+        self.ignore(Line(seen.file, seen.line or 1, f"bus {device.busnum} device {device.devnum}"), why)
 
     def _add_to_tree(self, device: UsbDevice) -> None:
         if device.port_chain == ():
             # A root line opens a new listing of its bus: what an earlier listing said of the bus is out of date.
-            for key in [key for key in self._trees if key[0] == device.busnum]:
-                del self._trees[key]
-        self._trees[device.busnum, device.devnum, device.port_chain] = device
+            self._trees[device.busnum] = {}
+        self._trees.setdefault(device.busnum, {})[device.busnum, device.devnum, device.port_chain] = device
 
-    def _add_to_list(self, device: UsbDevice) -> None:
+    def _add_to_listing(self, device: UsbDevice) -> None:
         key = (device.busnum, device.devnum)
         seen = device.seen[0]
-        place = (seen.file, seen.line or 0)
-        goes_on = place[0] == self._list_end[0] and place[1] - self._list_end[1] in (0, 1)
-        if key in self._lists or not goes_on:
-            self._end_list()
-        self._lists[key] = device
-        self._list_end = place
+        file, line = self._listing_end
+        if key in self._listing or seen.file != file or (seen.line or 0) - line not in (0, 1):
+            self._end_listing()
+        self._listing[key] = device
+        self._listing_end = (seen.file, seen.line or 0)
 
-    def _end_list(self) -> None:
-        """One listing ended: a whole one makes earlier ones obsolete, a part (``lsusb | grep``) adds to them."""
-        if any(device.port_chain == () for device in self._lists.values()):
-            self._earlier_lists = self._lists
-        else:
-            self._earlier_lists.update(self._lists)
-        self._lists = {}
+    def _end_listing(self) -> None:
+        """A run of lines ended. If it shows a bus anew, root hub and all, what was said of that bus is out of date."""
+        listing, self._listing = self._listing, {}
+        renewed = {
+            bus for bus, number in listing if (bus, number) in self._lists and listing[bus, number].port_chain == ()
+        }
+        for key in [key for key in self._lists if key[0] in renewed]:
+            old = self._lists.pop(key)
+            if key not in listing:
+                self._remark(old, "gone from a later listing of the same bus")
+        self._lists.update(listing)
 
     def pci(self, function: PciFunction) -> None:
         self._functions[function.seen[0].kind, function.address] = function
 
     def ignore(self, line: Line, why: str) -> None:
+        self._tree_is_damaged |= why not in _HARMLESS
         self.ignored_count += 1
         last = self.ignored[-1] if self.ignored else None
         if last and last.file == line.file and last.why == why and last.last_line in (line.number, line.number - 1):
@@ -88,10 +114,10 @@ class Collector:
 
     def usb_devices(self) -> list[UsbDevice]:
         """Every USB device of the texts, each once."""
-        self._end_list()
-        listed = self._earlier_lists.values()
-        joined = join_usb([*self._trees.values(), *listed, *self._details.values()])
-        return _mark_unprinted(joined, list(self._trees.values()))
+        self._end_listing()
+        tree = [device for bus in self._trees.values() for device in bus.values()]
+        joined = join_usb([*tree, *self._lists.values(), *self._details.values()])
+        return joined if self._tree_is_damaged else _mark_unprinted(joined, tree)
 
     def pci_functions(self) -> list[PciFunction]:
         """Every PCI function of the texts, each once."""

@@ -70,7 +70,7 @@ def _patterns() -> tuple[_Pattern, ...]:
             ),
             None,
         ),
-        (("host",), re.compile(r"\bLinux " + _HOST + r"(?= [0-9]{1,3}\.[0-9]{1,3})"), None),
+        (("host",), re.compile(r"\bLinux " + _HOST + r"(?= [0-9]{1,3}\.[0-9]{1,3}\.[0-9])"), None),
         (
             ("serial",),
             re.compile(
@@ -112,6 +112,7 @@ class Redactor:
         self._tokens: dict[tuple[str, str], str] = {}
         self._counts: dict[str, int] = {}
         self._needles: dict[str, list[tuple[str, str]]] = {}
+        self._names: dict[str, str] = {}
         self._files: dict[str, str] = {}
 
     def token(self, kind: str, value: str) -> str:
@@ -135,6 +136,9 @@ class Redactor:
             same = self._needles.setdefault(runs[0][0], [])
             same.append((needle, token))
             same.sort(key=lambda item: -len(item[0]))
+            # What was looked at before may hold the new value.
+            self._names.clear()
+            self._files.clear()
 
     def known(self, value: str) -> str:
         """Free text with every value that already has a token replaced, where it stands as a word or words."""
@@ -160,7 +164,10 @@ class Redactor:
 
     def name(self, value: str) -> str:
         """The name of a product, in which nearly never anything is worth a search."""
-        return self.text(value) if _may_identify(value) else self.known(value)
+        known = self._names.get(value)
+        if known is None:
+            known = self._names[value] = self.text(value) if _may_identify(value) else self.known(value)
+        return known
 
     def file(self, name: str) -> str:
         """The name of a file, which people give after themselves and their machines."""

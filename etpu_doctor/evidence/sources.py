@@ -16,11 +16,13 @@ from etpu_doctor.evidence.formats.base import Line
 from etpu_doctor.evidence.live import read_apex, read_pci, read_usb
 from etpu_doctor.evidence.sysfs import DirectoryTree, SysfsTree
 from etpu_doctor.evidence.umockdev import looks_like_description, read_description
-from etpu_doctor.facts.evidence import Evidence, Missing, SourceKind
+from etpu_doctor.facts.evidence import CaptureNotes, Evidence, Missing, SourceKind
 from etpu_doctor.facts.host import Host
+from etpu_doctor.facts.pci import ApexNode
 from etpu_doctor.facts.usb import UsbDevice
 
 FILES_LIMIT = 2000
+_ABOUT_LIMIT_BYTES = 1 << 20
 
 LINE_LIMIT_CHARACTERS = 1 << 20
 """A file without line ends must not fill the memory: a longer line is read in pieces."""
@@ -50,6 +52,7 @@ class _Reader:
         self._collector = Collector()
         self._trees: list[SysfsTree] = []
         self._host: Host | None = None
+        self._notes: CaptureNotes | None = None
         self._kind: SourceKind = "text"
 
     def read_path(self, path: str) -> None:
@@ -81,8 +84,8 @@ class _Reader:
         buffered, start = _with_start(handle)
         if _is_bundle(start):
             self._read_bundle(name, buffered)
-        elif name.endswith("host.json"):
-            self._read_host(name, buffered.read(65536))
+        elif name in ("host.json", "evidence.json"):
+            self._read_about(name, buffered.read(_ABOUT_LIMIT_BYTES))
         else:
             text = _as_text(buffered, start)
             self._read_text(name, text)
@@ -142,7 +145,7 @@ class _Reader:
             names = sorted(os.listdir(path))
         except OSError as error:
             raise EvidenceError(path, error.strerror or str(error)) from None
-        if _ABOUT_THE_CAPTURE.issuperset(names):
+        if "case.toml" not in names and _ABOUT_THE_CAPTURE.issuperset(names):
             raise EvidenceError(path, "the folder holds no evidence: neither sysfs files nor a listing")
         if {"bus", "devices"}.issubset(names):
             self._add_tree(DirectoryTree(path, contained=True))
@@ -162,11 +165,15 @@ class _Reader:
         elif name not in _ABOUT_THE_CAPTURE:
             self._read_file(path, name)
 
-    def _read_host(self, name: str, content: bytes) -> None:
+    def _read_about(self, name: str, content: bytes) -> None:
+        """What a capture says of itself: the host, and what was looked at."""
         try:
-            self._host = msgspec.json.decode(content, type=Host)
+            if name == "host.json":
+                self._host = msgspec.json.decode(content, type=Host)
+            else:
+                self._notes = msgspec.json.decode(content, type=CaptureNotes)
         except msgspec.DecodeError as error:
-            raise EvidenceError(name, f"not a description of a host: {error}") from None
+            raise EvidenceError(name, f"not what a capture holds under this name: {error}") from None
 
     def evidence(self) -> Evidence:
         collector = self._collector
@@ -176,9 +183,13 @@ class _Reader:
         usb = self._prefer_sysfs(from_sysfs, collector.usb_devices())
         pci = join_pci([*functions, *collector.pci_functions()])
         # A capture that was given twice has its nodes once: libedgetpu counts them.
-        apex = {node.name: node for tree in reversed(self._trees) for node in read_apex(tree)}
+        apex: dict[str, ApexNode] = {}
+        for node in (node for tree in self._trees for node in read_apex(tree)):
+            apex.setdefault(node.name, node)
         if self._host is not None:
             covers.add("host")
+        if self._notes is not None:
+            covers.update(self._notes.covers)
         return Evidence(
             kind=self._kind,
             usb=tuple(usb),
@@ -186,7 +197,7 @@ class _Reader:
             apex=tuple(apex.values()),
             host=self._host or Host(),
             covers=tuple(sorted(covers)),
-            missing=tuple(missing_from(covers)),
+            missing=(*(self._notes.missing if self._notes else missing_from(covers)), *_uncertain_places(usb)),
             ignored=tuple(collector.ignored),
             ignored_count=collector.ignored_count,
         )
@@ -278,6 +289,14 @@ _MISSING = (
     ("pci", "PCI devices", "the evidence holds no PCI listing", "lspci -nn"),
     ("pci-links", "PCIe link speeds", "only lspci -vv and sysfs show them", "sudo lspci -vv"),
 )
+
+
+def _uncertain_places(usb: list[UsbDevice]) -> list[Missing]:
+    count = sum(not device.chain_certain for device in usb)
+    if not count:
+        return []
+    why = "the listing lost its indentation, and more than one tree fits"
+    return [Missing(what=f"the port of {count} USB devices for certain", why=why, how="lsusb -t, pasted as code")]
 
 
 def missing_from(covers: set[str]) -> list[Missing]:

@@ -6,14 +6,12 @@ from collections.abc import Iterable
 
 from etpu_doctor.evidence.cleaning import clean, is_markup
 from etpu_doctor.evidence.collector import Collector
-from etpu_doctor.evidence.formats.base import Format, Line
+from etpu_doctor.evidence.formats.base import NOT_UNDERSTOOD, Format, Line
 from etpu_doctor.evidence.formats.lspci import Lspci
 from etpu_doctor.evidence.formats.lspci_machine import LspciMachine
 from etpu_doctor.evidence.formats.lspci_tree import LspciTree
 from etpu_doctor.evidence.formats.lsusb_list import Lsusb
 from etpu_doctor.evidence.formats.lsusb_tree import LsusbTree
-
-NOT_UNDERSTOOD = "not understood"
 
 _FIRST_CHARACTERS = "+\\`Cc"
 

@@ -38,6 +38,16 @@ class Ignored(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class CaptureNotes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a capture cannot show by what it holds: which buses were looked at, and what could not be read.
+
+    An empty bus leaves nothing in a description of devices; without this it would look like one nobody looked at.
+    """
+
+    covers: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Raw facts with their origin, the same shape whatever they came from.
 
@@ -58,4 +68,4 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     ignored_count: int = 0
 
 
-__all__ = ["Evidence", "Ignored", "Missing", "Seen", "SourceKind"]
+__all__ = ["CaptureNotes", "Evidence", "Ignored", "Missing", "Seen", "SourceKind"]

@@ -45,15 +45,17 @@ def _without_fault(evidence: Evidence, tpus: Sequence[EdgeTpu]) -> Diagnosis:
     stuck = [tpu for tpu in tpus if tpu.state == "unconfigured"]
     if stuck:
         return _stuck(evidence, stuck[0])
-    possible = [tpu for tpu in tpus if tpu.state == "possible"]
+    possible = any(tpu.state == "possible" for tpu in tpus)
+    placed = all(tpu.place_certain for tpu in tpus)
     count = f"{len(tpus)} Edge TPU{'s' if len(tpus) > 1 else ''}"
     if possible:
         count = f"{len(tpus)} device{'s' if len(tpus) > 1 else ''} that may be an Edge TPU"
+    place = "nothing wrong with the place on the bus" if placed else "the place on the bus is not known for certain"
     return Diagnosis(
         cause="healthy",
-        confidence="possible" if possible else "likely",
-        summary=f"{count} found, nothing wrong with the place on the bus",
-        next_evidence=_next_evidence(evidence) if possible else (),
+        confidence="possible" if possible or not placed else "likely",
+        summary=f"{count} found, {place}",
+        next_evidence=_next_evidence(evidence) if possible or not placed else (),
     )
 
 

@@ -297,7 +297,7 @@ def _findings(page: _Page, report: Report) -> None:
         page.gap()
         _fault(page, first)
         for other in others:
-            page.put(*_hanging(page, "also", shorten(page.clean(other.title), page.width - _text_indent(page))))
+            page.put(*_hanging(page, "also", _one_line(page, other.title)))
     short = [finding for finding in report.findings if finding.severity in ("unknown", "info")]
     if short:
         page.gap()
@@ -312,7 +312,11 @@ def _next(page: _Page, report: Report) -> None:
         page.gap()
     for command in commands:
         text = f"{command.command} ({command.why})"
-        page.put(*_hanging(page, "next", shorten(page.clean(text), page.width - _text_indent(page))))
+        page.put(*_hanging(page, "next", _one_line(page, text)))
+
+
+def _one_line(page: _Page, text: str) -> str:
+    return shorten(page.clean(text), page.width - _text_indent(page), ascii_only=page.ascii_only)
 
 
 def _grouped(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding]]]:

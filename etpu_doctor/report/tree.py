@@ -75,7 +75,9 @@ class Forest:
         self.hidden_pci = len(report.topology.pci) - len(shown_pci)
         controllers = {root: pci.id for pci in shown_pci for root in pci.usb_roots}
         for usb in report.topology.usb:
-            self._add(usb, usb.parent or controllers.get(usb.id) or usb.controller)
+            # A device whose port is not known is at least shown with its bus.
+            bus = f"usb{usb.busnum}" if usb.port_chain is None else None
+            self._add(usb, usb.parent or bus or controllers.get(usb.id) or usb.controller)
         self.children: dict[str | None, list[str]] = {}
         for name, parent in self.parent.items():
             self.children.setdefault(parent, []).append(name)

@@ -64,8 +64,7 @@ def _usb_tree(devices: tuple[UsbDevice, ...]) -> dict[str, UsbNode]:
 def _usb_parent(device: UsbDevice, nodes: dict[str, UsbNode]) -> UsbNode | None:
     chain = device.port_chain
     if not chain:
-        root = None if chain == () or device.busnum is None else nodes.get(f"usb{device.busnum}")
-        return root if root is not None and root.device is not device else None
+        return None
     bus = "?" if device.busnum is None else device.busnum
     above = f"{bus}-{'.'.join(map(str, chain[:-1]))}" if len(chain) > 1 else f"usb{bus}"
     return nodes.get(above)

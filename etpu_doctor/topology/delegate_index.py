@@ -16,7 +16,7 @@ from etpu_doctor.topology.machine import EdgeTpu, Machine
 SortKey = tuple[str, ...]
 
 NO_IDS = "the evidence shows no USB ids, so it is not certain which devices are Edge TPUs"
-NO_PORTS = "the evidence does not show on which port each Edge TPU sits"
+NO_PORTS = "the evidence does not show for certain on which port each Edge TPU sits"
 NO_CONTROLLERS = "the order of two USB buses follows from the PCI address of their controllers, which is not shown"
 NO_PCI = "PCIe Edge TPUs are counted first, and the evidence does not show the PCI bus"
 NO_APEX_ORDER = "the evidence does not show /sys/class/apex, in whose order PCIe Edge TPUs are counted"
@@ -73,7 +73,7 @@ def _why_unknown(machine: Machine, usb: list[EdgeTpu]) -> str | None:
         return NO_IDS
     if len(usb) == 1:
         return None
-    if any(tpu.port_chain is None or tpu.busnum is None for tpu in usb):
+    if any(not tpu.place_certain or tpu.busnum is None for tpu in usb):
         return NO_PORTS
     return None if _sort_keys(machine, usb) is not None else NO_CONTROLLERS
 

@@ -35,6 +35,7 @@ def _from_usb(machine: Machine, node: UsbNode, state: TpuState) -> EdgeTpu:
         devnum=device.devnum,
         port_chain=chain,
         identity=id_text(device.vendor_id, device.product_id),
+        place_certain=device.chain_certain and chain is not None,
         in_use=usb_in_use(device),
         speed_mbps=speed,
         expected_speed_mbps=place.expected_mbps,
@@ -70,7 +71,7 @@ def _from_pci(machine: Machine, node: PciNode, apex: str | None) -> EdgeTpu:
     return EdgeTpu(
         id=node.id,
         transport="pci",
-        state=pci_state(function),
+        state="unconfigured" if function.config_all_ones else pci_state(function),
         pci_address=node.id,
         identity=id_text(function.vendor_id, function.device_id),
         speed_mbps=pcie_line_rate_mbps(speed, width) if speed and width else None,

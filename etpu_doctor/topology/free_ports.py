@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etpu_doctor.facts.usb import UsbPort
+from etpu_doctor.topology.identity import is_onboard_hub
 from etpu_doctor.topology.link import HIGH_SPEED_MBPS, port_has_superspeed, port_of
 from etpu_doctor.topology.machine import FreePort, Machine, UsbNode
 from etpu_doctor.topology.pairing import is_superspeed, peer_hub
@@ -60,7 +61,11 @@ def _twin_taken(machine: Machine, hub: UsbNode, number: int, record: UsbPort | N
     if place is None and hub.twin is not None and not hub.is_root:
         place = (hub.twin, number)
     other = machine.usb.get(place[0]) if place else None
-    return other is not None and any(machine.usb[child].port == place[1] for child in other.children if place)
+    if other is None or place is None:
+        return False
+    there = (machine.usb[child] for child in other.children if machine.usb[child].port == place[1])
+    # The hub of a Raspberry Pi 4 hangs on the USB 2 half of a socket and leaves its other half free.
+    return any(not is_onboard_hub(node.device) for node in there)
 
 
 def suitable_ports(machine: Machine, start: UsbNode, *, fast: bool = True) -> Iterator[list[FreePort]]:

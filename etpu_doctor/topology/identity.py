@@ -15,11 +15,20 @@ READY_ID = (0x18D1, 0x9302)
 PCI_ID = (0x1AC1, 0x089A)
 """PCIe Edge TPU (gasket-driver ``apex_driver.c``)."""
 
+ONBOARD_USB2_HUBS = frozenset({(0x2109, 0x3431)})
+"""USB 2 hubs soldered behind USB 3 sockets, whose SuperSpeed contacts go past the hub to the controller: the one of
+the Raspberry Pi 4. A device behind it at 480 Mb/s may sit in a USB 3 socket all the same."""
+
 VENDOR_SPECIFIC = 0xFF
 APPLICATION_SPECIFIC = 0xFE
 
 _UNCLAIMED = frozenset({None, "usbfs", "usb"})
 """No kernel driver binds to an Edge TPU: its interface is free, or held by a program through usbfs."""
+
+
+def is_onboard_hub(device: UsbDevice) -> bool:
+    """Whether a hub is only the USB 2 half of the host's own sockets."""
+    return (device.vendor_id, device.product_id) in ONBOARD_USB2_HUBS
 
 
 def id_text(vendor: int | None, product: int | None) -> str | None:

@@ -6,6 +6,7 @@ import msgspec
 
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.usb import UsbPort
+from etpu_doctor.topology.identity import is_onboard_hub
 from etpu_doctor.topology.machine import Hop, LimitedBy, Limiter, Machine, UsbNode
 from etpu_doctor.topology.pairing import is_superspeed
 
@@ -34,6 +35,8 @@ def port_has_superspeed(machine: Machine, hub: UsbNode, number: int | None) -> b
     """Whether a port of a hub has a SuperSpeed half that is connected to the host; ``None`` if not known."""
     if is_superspeed(hub):
         return True
+    if is_onboard_hub(hub.device):
+        return None
     port = port_of(hub, number)
     if port is not None and port.peer_known:
         return port.peer is not None

@@ -94,6 +94,7 @@ class EdgeTpu(msgspec.Struct, kw_only=True):
     * ``id``: the node's id (``2-1.4`` or ``0000:03:00.0``).
     * ``state``: ``dfu`` (boot loader, before first use), ``ready``, ``unconfigured`` (no configuration or driver),
       ``possible`` (the evidence shows no ids); ``None`` where the evidence does not tell.
+    * ``place_certain``: false where the port is not known, or was rebuilt from a listing that lost its indentation.
     * ``in_use``: whether a process holds it, as far as the bound driver tells.
     * ``expected_speed_mbps``: the best this place allows: the least of device, every hub and port above.
     * ``delegate_device``: the string for ``load_delegate`` that means this device *now*; ``None`` where the order is
@@ -111,6 +112,7 @@ class EdgeTpu(msgspec.Struct, kw_only=True):
     port_chain: str | None = None
     pci_address: str | None = None
     identity: str | None = None
+    place_certain: bool = True
     in_use: bool | None = None
     speed_mbps: float | None = None
     expected_speed_mbps: float | None = None

@@ -97,3 +97,13 @@ def hub_load(machine: Machine, hub: UsbNode) -> HubLoad:
         others_ma=sum(draws),
         undeclared=len(declared) - len(draws),
     )
+
+
+def sum_loads(loads: list[HubLoad]) -> HubLoad:
+    """The loads of several chips on one supply."""
+    return HubLoad(
+        tpus=tuple(tpu for load in loads for tpu in load.tpus),
+        tpus_ma=sum(load.tpus_ma for load in loads),
+        others_ma=sum(load.others_ma for load in loads),
+        undeclared=sum(load.undeclared for load in loads),
+    )

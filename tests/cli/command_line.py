@@ -44,12 +44,14 @@ Bus 002 Device 001: ID 1d6b:0003 Linux Foundation 3.0 root hub
 """A listing without any Edge TPU: an error."""
 
 
-def run(*arguments: str, environment: dict[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[bytes]:
+def run(
+    *arguments: str, environment: dict[str, str] | None = None, **options: Any
+) -> subprocess.CompletedProcess[bytes]:
     """``etpu-doctor`` with arguments; ``environment`` replaces the whole environment."""
     variables = dict(os.environ) if environment is None else dict(environment)
-    known: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "check": False}
+    known: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
     command = [sys.executable, "-m", "etpu_doctor", *arguments]
-    return subprocess.run(command, env={**variables, "PYTHONPATH": PACKAGE}, **{**known, **options})
+    return subprocess.run(command, check=False, env={**variables, "PYTHONPATH": PACKAGE}, **{**known, **options})
 
 
 def shell(script: str, **options: Any) -> subprocess.CompletedProcess[bytes]:

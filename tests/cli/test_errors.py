@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,13 +110,16 @@ def test_a_file_that_is_not_there(capfdbinary: Captured, tmp_path: Path, command
     assert ("evidence", "missing.txt") == (error["kind"], error["file"])
 
 
-@pytest.mark.parametrize("files", [[], ["case.toml"], ["README.md", "expected.json"]])
+@pytest.mark.parametrize("files", [[], ["README.md", "expected.json"]])
 def test_a_folder_without_evidence(capfdbinary: Captured, tmp_path: Path, files: list[str]) -> None:
-    """A folder that holds nothing, or only words about a capture, is no evidence."""
+    """A folder that holds nothing, or only words about it, is no evidence; one with a case.toml is a capture."""
     for name in files:
         (tmp_path / name).write_text("x", encoding="utf-8")
     assert "the folder holds no evidence" in refused(capfdbinary, "check", "--from", str(tmp_path))
     assert "evidence" == refused_as_json(capfdbinary, "check", "--json", "--from", str(tmp_path))["kind"]
+    (tmp_path / "case.toml").write_text('machine = "x"\n', encoding="utf-8")
+    assert 0 == main(["check", "--json", "--from", str(tmp_path)])
+    assert "unknown" == valid(capfdbinary.readouterr().out)["diagnosis"]["cause"]
 
 
 def test_a_damaged_bundle(capfdbinary: Captured, tmp_path: Path) -> None:
@@ -191,7 +195,7 @@ class Broken:
 
 def broken(monkeypatch: pytest.MonkeyPatch, folder: Path, error: Exception | None = None) -> None:
     """Make ``check`` fail, and let its log land in a folder."""
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", partial(tempfile.NamedTemporaryFile, dir=str(folder)))
     monkeypatch.setattr(check_command, "write_report", Broken(error or ValueError("an \udcff and a bug")))
     monkeypatch.setattr(sys, "argv", ["etpu-doctor", "check", "--from", "\udcff.txt"])
 

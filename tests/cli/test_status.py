@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from etpu_doctor.cli import exit_codes, main
 from etpu_doctor.cli import check as check_command
+from etpu_doctor.cli import exit_codes, main
 from etpu_doctor.cli.common import status_of
 from etpu_doctor.report.examine import examine
-from tests.cli.command_line import run, shell, valid
+from tests.cli.command_line import FINE, NONE, PACKAGE, SLOW, run, shell, valid
 from tests.support.facts import evidence, root, tpu
 
 Captured = pytest.CaptureFixture[bytes]
@@ -32,20 +38,21 @@ def test_names() -> None:
 @pytest.mark.parametrize(
     ("listing", "fail_on", "expected"),
     [
-        ("fine", "warning", 0),
-        ("slow", "warning", 1),
-        ("slow", "error", 0),
-        ("slow", "never", 0),
-        ("none", "error", 1),
-        ("none", "warning", 1),
-        ("none", "never", 0),
+        (FINE, "warning", 0),
+        (SLOW, "warning", 1),
+        (SLOW, "error", 0),
+        (SLOW, "never", 0),
+        (NONE, "error", 1),
+        (NONE, "warning", 1),
+        (NONE, "never", 0),
     ],
 )
-def test_fail_on(request: pytest.FixtureRequest, capfdbinary: Captured, listing: str, fail_on: str, expected: int) -> None:
+def test_fail_on(tmp_path: Path, listing: str, fail_on: str, expected: int) -> None:
     """A finding at or above ``--fail-on`` makes it 1, in JSON and in text."""
-    path = request.getfixturevalue(listing)
-    assert expected == main(["check", "--from", path, "--fail-on", fail_on, "--json"])
-    assert expected == main(["check", "--from", path, "--fail-on", fail_on])
+    path = tmp_path / "listing.txt"
+    path.write_text(listing, encoding="utf-8")
+    assert expected == main(["check", "--from", str(path), "--fail-on", fail_on, "--json"])
+    assert expected == main(["check", "--from", str(path), "--fail-on", fail_on])
 
 
 def test_what_could_not_be_told_is_no_fault(capfdbinary: Captured, bare_host: str) -> None:
@@ -84,7 +91,7 @@ def test_only_and_skip(capfdbinary: Captured, slow: str, arguments: list[str], c
     assert int(bool(codes)) == status
 
 
-def test_expected_number(capfdbinary: Captured, fine: str) -> None:
+def test_expected_number(fine: str) -> None:
     """A machine with fewer Edge TPUs than expected fails the check."""
     assert 0 == main(["check", "--json", "--from", fine, "--expect-tpus", "1"])
     assert 1 == main(["check", "--json", "--from", fine, "--expect-tpus", "2"])
@@ -114,8 +121,19 @@ def test_interrupted(capfdbinary: Captured, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     "command",
-    ["check --json --from {0}", "check --from {0}", "tree --from {0}", "devices --json --from {0}", "rules", "--help",
-     "check --help", "explain ETD110", "demo --list", "--json --bogus", "--version"],
+    [
+        "check --json --from {0}",
+        "check --from {0}",
+        "tree --from {0}",
+        "devices --json --from {0}",
+        "rules",
+        "--help",
+        "check --help",
+        "explain ETD110",
+        "demo --list",
+        "--json --bogus",
+        "--version",
+    ],
 )
 def test_the_reader_left(slow: str, command: str) -> None:
     """A closed pipe is 141 without a word, whatever was to be written; a traceback is no answer."""
@@ -202,3 +220,35 @@ def test_color(slow: str, arguments: list[str], environment: dict[str, str], col
     """Colour is for terminals, or for those who ask for it."""
     result = run("check", "--from", slow, *arguments, environment={"TERM": "xterm-256color", **environment})
     assert colored is (b"\x1b[" in result.stdout)
+
+
+def on_a_terminal(*arguments: str, **environment: str) -> bytes:
+    """What a command prints on a terminal."""
+    controller, terminal = pty.openpty()
+    variables = {"TERM": "xterm-256color", "PYTHONPATH": PACKAGE, **environment}
+    command = [sys.executable, "-m", "etpu_doctor", *arguments]
+    with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=variables) as process:
+        os.close(terminal)
+        printed = b""
+        # Linux answers the read of a terminal that nobody holds any more with an error, not with an end of file.
+        with contextlib.suppress(OSError):
+            while piece := os.read(controller, 65536):
+                printed += piece
+    os.close(controller)
+    assert 1 == process.returncode
+    return printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "colored"),
+    [
+        ([], {}, True),
+        ([], {"NO_COLOR": "1"}, False),
+        ([], {"NO_COLOR": ""}, True),
+        (["--color", "never"], {}, False),
+        (["--color", "always"], {"NO_COLOR": "1"}, True),
+    ],
+)
+def test_color_on_a_terminal(slow: str, arguments: list[str], environment: dict[str, str], colored: bool) -> None:
+    """On a terminal the report is coloured, unless NO_COLOR is set to something or the option says otherwise."""
+    assert colored is (b"\x1b[" in on_a_terminal("check", "--from", slow, *arguments, **environment))

@@ -162,9 +162,7 @@ def test_an_attribute_that_vanishes_is_unknown(tmp_path: Path, contained: bool) 
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(19, "No such device")])
-def test_a_refused_attribute_is_noted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
-) -> None:
+def test_a_refused_attribute_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
     """An attribute that cannot be opened is unknown, and the reason is kept."""
     tree = DirectoryTree(str(write_folder(tmp_path)))
 

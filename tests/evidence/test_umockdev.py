@@ -184,7 +184,24 @@ def test_which_text_is_a_description(text: str, expected: bool) -> None:
 
 
 _FRAGMENT = st.sampled_from(
-    ["P: ", "A: ", "H: ", "L: ", "E: ", "SUBSYSTEM=", "usb", "pci", "apex", "/devices/", "..", "/", "=", "\\", "\\n", ": "]
+    [
+        "P: ",
+        "A: ",
+        "H: ",
+        "L: ",
+        "E: ",
+        "SUBSYSTEM=",
+        "usb",
+        "pci",
+        "apex",
+        "/devices/",
+        "..",
+        "/",
+        "=",
+        "\\",
+        "\\n",
+        ": ",
+    ]
 )
 
 
@@ -202,7 +219,7 @@ def test_any_text_is_read(lines: list[str]) -> None:
 def test_a_line_of_a_megabyte_is_read(line: str) -> None:
     """A path of half a million folders makes neither a tree of that depth nor a wait."""
     tree = read_description(["P: /devices/x", line, "E: SUBSYSTEM=usb", "A: a=1"])
-    assert tree.has("bus/usb") or tree.devices("bus/usb") == []
+    assert len(tree.devices("bus/usb")) <= 1
 
 
 def test_devices_only() -> None:

@@ -62,7 +62,9 @@ def test_a_replay_is_marked() -> None:
     [
         evidence(covers=()),
         evidence(root(2), tpu("2-1")),
-        evidence(root(1, 480), root(2), hub("1-1", 480, self_powered=False), tpu("1-1.4", 480, dfu=True, configured=False)),
+        evidence(
+            root(1, 480), root(2), hub("1-1", 480, self_powered=False), tpu("1-1.4", 480, dfu=True, configured=False)
+        ),
         evidence(card("0000:01:00.0", driver=None, config_all_ones=True)),
         evidence(usb("2-1", "03e7:2485")),
     ],
@@ -90,7 +92,7 @@ def test_reports_of_all_machines_are_valid(notation: str) -> None:
 def test_findings_point_into_the_tree(notation: str) -> None:
     """Subjects and concerns of findings are nodes of the tree, and every Edge TPU is one."""
     report = examine(machine(notation).evidence())
-    nodes = {node.id for node in (*report.topology.usb, *report.topology.pci)}
+    nodes = {node.id for node in report.topology.usb} | {node.id for node in report.topology.pci}
     for found in report.findings:
         assert found.subject in nodes | {"machine"}
         assert set(found.concerns) <= {stick.id for stick in report.edge_tpus}

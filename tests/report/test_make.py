@@ -141,7 +141,7 @@ def test_halves_name_each_other() -> None:
         ({}, None),
     ],
 )
-def test_names(fields: dict[str, str], expected: str | None) -> None:
+def test_names(fields: dict[str, Any], expected: str | None) -> None:
     """Vendor and product make the name; without either there is none."""
     assert expected == usb_node(root(2), tpu("2-1", **fields)).name
 
@@ -217,7 +217,9 @@ def test_a_controller_names_its_buses() -> None:
 
 def test_parents_come_before_children() -> None:
     """Both lists can be read in one pass."""
-    made = report(xhci(), bridge("0000:00:1c.0", 3), pci("0000:03:00.0", parent="0000:00:1c.0"), root(2), hub("2-1"), tpu("2-1.4"))
+    made = report(
+        xhci(), bridge("0000:00:1c.0", 3), pci("0000:03:00.0", parent="0000:00:1c.0"), root(2), hub("2-1"), tpu("2-1.4")
+    )
     for nodes in (made.topology.usb, made.topology.pci):
         seen: set[str | None] = {None}
         for node in nodes:

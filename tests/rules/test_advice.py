@@ -14,9 +14,7 @@ def test_one_port() -> None:
 
 def test_several_ports_of_several_hubs() -> None:
     """Ports are grouped by hub, the nearest hub first."""
-    built = machine(
-        root(2, port_count=3, ports=(port(1), port(2), port(3))), hub("2-1"), tpu("2-1.1"), tpu("2-1.3")
-    )
+    built = machine(root(2, port_count=3, ports=(port(1), port(2), port(3))), hub("2-1"), tpu("2-1.1"), tpu("2-1.3"))
     assert [
         "Plug it into port 2 or 4 of hub 2-1 (2109:0817).",
         "Plug it into root port 2 or 3 of bus 2.",

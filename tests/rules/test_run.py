@@ -87,7 +87,14 @@ def test_selection(only: tuple[str, ...], skip: tuple[str, ...], expected: list[
 
 def test_the_order_of_the_evidence_does_not_matter() -> None:
     """The same devices in any order give the same findings in the same order."""
-    facts = [root(1, 480), root(2), hub("2-1", self_powered=False), tpu("2-1.1"), tpu("2-1.2", dfu=True), storage("2-1.3")]
+    facts = [
+        root(1, 480),
+        root(2),
+        hub("2-1", self_powered=False),
+        tpu("2-1.1"),
+        tpu("2-1.2", dfu=True),
+        storage("2-1.3"),
+    ]
     first = run_rules(machine(*facts), RULES)
     assert len(first) >= 3
     for order in (facts[::-1], facts[3:] + facts[:3]):

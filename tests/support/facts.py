@@ -1,6 +1,6 @@
 """Facts by hand, a call a device, for tests that need one detail and no whole machine.
 
-The places are those of sysfs (``usb2``, ``2-1.4``), and unless told otherwise the facts look as if sysfs had shown them.
+The places are those of sysfs (``usb2``, ``2-1.4``). Unless told otherwise the facts look as if sysfs had shown them.
 """
 
 from __future__ import annotations
@@ -69,14 +69,14 @@ def maybe(place: str, speed: float | None = 5000, **fields: Any) -> UsbDevice:
     return usb(place, None, speed, **{"interfaces": (interface(0xFF),), "port_count": 0, **fields})
 
 
-def hub(place: str, speed: float | None = 5000, port_count: int = 4, **fields: Any) -> UsbDevice:
+def hub(place: str, speed: float | None = 5000, port_count: int | None = 4, **fields: Any) -> UsbDevice:
     """An external hub with a power supply of its own."""
     identity = "2109:0817" if speed is not None and speed >= 5000 else "2109:2817"
     known = {"device_class": 9, "port_count": port_count, "self_powered": True, "max_power_ma": 0}
     return usb(place, fields.pop("identity", identity), speed, **{**known, **fields})
 
 
-def root(bus: int, speed: float | None = 5000, port_count: int = 4, **fields: Any) -> UsbDevice:
+def root(bus: int, speed: float | None = 5000, port_count: int | None = 4, **fields: Any) -> UsbDevice:
     """A root hub of an xHCI controller."""
     identity = "1d6b:0003" if speed is not None and speed >= 5000 else "1d6b:0002"
     known = {"device_class": 9, "port_count": port_count, "root_driver": "xhci_hcd", "controller": XHCI}
@@ -95,7 +95,9 @@ def ports(*peers: str | None, **fields: Any) -> tuple[UsbPort, ...]:
 
 def storage(place: str, speed: float | None = 5000, **fields: Any) -> UsbDevice:
     """A disk."""
-    return usb(place, "0951:1666", speed, **{"interfaces": (interface(0x08, "usb-storage"),), "port_count": 0, **fields})
+    return usb(
+        place, "0951:1666", speed, **{"interfaces": (interface(0x08, "usb-storage"),), "port_count": 0, **fields}
+    )
 
 
 def pci(address: str, identity: str = "8086:a36d", **fields: Any) -> PciFunction:
@@ -113,7 +115,9 @@ def pci(address: str, identity: str = "8086:a36d", **fields: Any) -> PciFunction
 
 def bridge(address: str, secondary: int | None = None, **fields: Any) -> PciFunction:
     """A PCI bridge."""
-    return pci(address, fields.pop("identity", "8086:a340"), secondary_bus=secondary, **{"class_code": 0x0604, **fields})
+    return pci(
+        address, fields.pop("identity", "8086:a340"), secondary_bus=secondary, **{"class_code": 0x0604, **fields}
+    )
 
 
 def xhci(address: str = XHCI, **fields: Any) -> PciFunction:

@@ -148,7 +148,9 @@ def write_folder(root: Path, files: Mapping[str, bytes] = FILES, links: Mapping[
 
 
 def memory_tree(
-    changes: Mapping[str, bytes | None] | None = None, files: Mapping[str, bytes] = FILES, links: Mapping[str, str] = LINKS
+    changes: Mapping[str, bytes | None] | None = None,
+    files: Mapping[str, bytes] = FILES,
+    links: Mapping[str, str] = LINKS,
 ) -> MemoryTree:
     """A machine's sysfs in memory; ``changes`` puts other attributes there, or takes some away (``None``)."""
     tree = MemoryTree()

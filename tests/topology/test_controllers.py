@@ -19,7 +19,9 @@ def ehci(address: str) -> Any:
 
 def test_the_only_controller_of_its_kind_is_taken() -> None:
     """A listing does not say which controller a bus is on; with one xHCI controller in ``lspci`` there is no choice."""
-    built = machine(root(1, 480, controller=None), root(2, controller=None), xhci(), ehci("0000:00:1a.0"), covers=LISTED)
+    built = machine(
+        root(1, 480, controller=None), root(2, controller=None), xhci(), ehci("0000:00:1a.0"), covers=LISTED
+    )
     assert {XHCI: ["usb1", "usb2"]} == built.roots_of_controller
     assert XHCI == built.usb["usb2"].device.controller
 
@@ -57,8 +59,16 @@ def test_a_controller_whose_kind_is_not_printed() -> None:
     [
         ([xhci()], XHCI, "pci0000:00/0000:00:14.0"),
         ([xhci(parent_known=False)], XHCI, "pci0000:00/0000:00:14.0"),
-        ([bridge("0000:00:1c.0", 3), xhci("0000:03:00.0", parent_known=False)], "0000:03:00.0", "pci0000:00/0000:00:1c.0/0000:03:00.0"),
-        ([bridge("0001:00:00.0", 1), xhci("0001:01:00.0", parent="0001:00:00.0")], "0001:01:00.0", "pci0001:00/0001:00:00.0/0001:01:00.0"),
+        (
+            [bridge("0000:00:1c.0", 3), xhci("0000:03:00.0", parent_known=False)],
+            "0000:03:00.0",
+            "pci0000:00/0000:00:1c.0/0000:03:00.0",
+        ),
+        (
+            [bridge("0001:00:00.0", 1), xhci("0001:01:00.0", parent="0001:00:00.0")],
+            "0001:01:00.0",
+            "pci0001:00/0001:00:00.0/0001:01:00.0",
+        ),
         ([xhci("0000:80:14.0")], "0000:80:14.0", "pci0000:80/0000:80:14.0"),
     ],
 )
@@ -73,7 +83,10 @@ def test_paths_of_controllers(functions: list[Any], controller: str, expected: s
         ([xhci("0000:03:00.0", parent_known=False)], "0000:03:00.0"),
         ([xhci("0000:03:00.0", parent="0000:00:1c.0")], "0000:03:00.0"),
         ([bridge("0000:02:00.0", 3, parent_known=False), xhci("0000:03:00.0", parent_known=False)], "0000:03:00.0"),
-        ([bridge("0000:02:00.0", 3, parent="0000:00:1c.0"), xhci("0000:03:00.0", parent="0000:02:00.0")], "0000:03:00.0"),
+        (
+            [bridge("0000:02:00.0", 3, parent="0000:00:1c.0"), xhci("0000:03:00.0", parent="0000:02:00.0")],
+            "0000:03:00.0",
+        ),
         ([xhci()], "xhci-hcd.0"),
         ([pci("garbage", parent_known=False)], "garbage"),
     ],

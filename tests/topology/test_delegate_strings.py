@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,9 +109,9 @@ def test_the_order_once_all_have_their_firmware() -> None:
         ],
     ],
 )
-def test_two_controllers_without_the_bridges_above(functions: list[object]) -> None:
+def test_two_controllers_without_the_bridges_above(functions: list[Any]) -> None:
     """Where a bridge on the way to a controller is not in the evidence, no order is made up."""
-    built = machine(*two_controllers(), *functions, covers=LISTED)  # type: ignore[arg-type] # functions, or none
+    built = machine(*two_controllers(), *functions, covers=LISTED)
     assert {NO_CONTROLLERS} == set(reasons(built))
     assert {None} == {found.delegate_device for found in built.edge_tpus}
 
@@ -126,10 +128,10 @@ def test_two_sticks_on_one_bus_of_an_unknown_controller() -> None:
     assert ["2-2", "2-1"] == order(built)
 
 
-@pytest.mark.parametrize("field", ["busnum", "port_chain"])
-def test_unknown_places(field: str) -> None:
+@pytest.mark.parametrize("fields", [{"busnum": None}, {"port_chain": None}])
+def test_unknown_places(fields: dict[str, Any]) -> None:
     """Two sticks, one of which is nowhere: the order follows from the ports, which are not all shown."""
-    built = machine(root(2), tpu("2-1"), tpu("2-2", devnum=9, **{field: None}))
+    built = machine(root(2), tpu("2-1"), tpu("2-2", devnum=9, **fields))
     assert [NO_PORTS] * 2 == reasons(built)
 
 
@@ -155,7 +157,7 @@ def test_without_the_pci_bus_the_common_number_is_open() -> None:
 
 def test_pcie_is_counted_first() -> None:
     """``:N`` counts the apex nodes, then the sticks."""
-    facts = [card("0000:01:00.0"), card("0000:02:00.0"), apex(0, "0000:01:00.0"), apex(1, "0000:02:00.0")]
+    facts: list[Any] = [card("0000:01:00.0"), card("0000:02:00.0"), apex(0, "0000:01:00.0"), apex(1, "0000:02:00.0")]
     built = machine(*facts, root(2), tpu("2-1"))
     assert [":0", ":1", ":2"] == [found.delegate_device_any for found in built.edge_tpus]
     assert ["pci:0", "pci:1", "usb:0"] == [found.delegate_device for found in built.edge_tpus]
@@ -173,7 +175,7 @@ def test_apex_nodes_count_in_the_order_of_the_listing() -> None:
 
 
 def test_an_apex_node_of_no_card_is_counted_all_the_same() -> None:
-    """libedgetpu counts nodes; one whose card is not in the evidence shifts the rest."""
+    """A node is what libedgetpu counts; one whose card is not in the evidence shifts the rest."""
     built = machine(card("0000:02:00.0"), apex(0, "0000:01:00.0"), apex(1, "0000:02:00.0"), root(2), tpu("2-1"))
     assert ["pci:1", "usb:0"] == [found.delegate_device for found in built.edge_tpus]
     assert [":1", ":2"] == [found.delegate_device_any for found in built.edge_tpus]
@@ -226,7 +228,7 @@ def test_a_card_without_driver_from_a_listing() -> None:
     ],
 )
 def test_without_udev(places: list[str], expected: list[str]) -> None:
-    """libusb built without udev lists by the kernel's hash of the names, from the end."""
+    """Built without udev, libusb lists by the kernel's hash of the names, from the end."""
     built = machine(root(2), hub("2-1") if "." in places[0] else root(1, 480), *map(tpu, places))
     assert expected == order(built, "delegate_device_without_udev")
 
@@ -278,9 +280,7 @@ states = st.sampled_from([True, False, None])
 @given(st.dictionaries(st.integers(1, 12), states, min_size=1, max_size=6), st.booleans())
 def test_numbers_are_a_permutation(sticks: dict[int, bool | None], covers_pci: bool) -> None:
     """Every stick gets one number of each kind, fresh ones the lowest; ``:N`` is the same order."""
-    devices = [
-        tpu(f"2-{place}", dfu=bool(state), configured=state is not None) for place, state in sticks.items()
-    ]
+    devices = [tpu(f"2-{place}", dfu=bool(state), configured=state is not None) for place, state in sticks.items()]
     built = machine(root(2, port_count=12), *devices, covers=LIVE if covers_pci else TEXT)
     fields = ("delegate_device", "delegate_device_after_firmware", "delegate_device_without_udev")
     for field in fields:
@@ -290,9 +290,7 @@ def test_numbers_are_a_permutation(sticks: dict[int, bool | None], covers_pci: b
     for field in ("delegate_device", "delegate_device_without_udev"):
         assert sorted(by_id.values(), reverse=True) == [by_id[name] for name in order(built, field)]
     common = [found.delegate_device_any for found in built.edge_tpus]
-    assert common == [
-        f":{(found.delegate_device or '')[4:]}" if covers_pci else None for found in built.edge_tpus
-    ]
+    assert common == [f":{(found.delegate_device or '')[4:]}" if covers_pci else None for found in built.edge_tpus]
 
 
 def test_the_default_controller_is_known() -> None:

@@ -73,7 +73,7 @@ def test_a_card() -> None:
 
 def test_a_card_without_node_or_link() -> None:
     """What is not shown is not known."""
-    bare = {name: None for name in link(1, 1, 1, 1)}
+    bare: dict[str, Any] = dict.fromkeys(link(1, 1, 1, 1))
     found = only_tpu(machine(card("0000:01:00.0", driver=None, **bare)))
     assert ("unconfigured", None, None) == (found.state, found.device_node, found.speed_mbps)
     assert (None, None, []) == (found.expected_speed_mbps, found.limited_by, found.hops)

@@ -77,7 +77,9 @@ def test_no_more_ports_than_usb_has(count: int, expected: int) -> None:
 def test_sockets_are_told_from_spare_pins() -> None:
     """A root port is a socket if the firmware says so; a port of an external hub is one."""
     built = machine(root(2, ports=(port(1), port(2, connect_type="unknown"))), hub("2-4"))
-    known = {(found.hub, found.port): found.is_socket for name in built.usb for found in free_ports(built, built.usb[name])}
+    known = {
+        (found.hub, found.port): found.is_socket for name in built.usb for found in free_ports(built, built.usb[name])
+    }
     assert known[("usb2", 1)]
     assert not known[("usb2", 2)]
     assert not known[("usb2", 3)]

@@ -168,7 +168,9 @@ def test_hubs_by_position() -> None:
 
 def test_below_a_pair_the_basis_is_inherited() -> None:
     """Behind a pair that the kernel linked, equal port numbers are as sure as the link."""
-    built = machine(*roots((None, "usb2-port1"), ("usb1-port2",)), hub("1-2", 480), hub("2-1"), hub("1-2.3", 480), hub("2-1.3"))
+    built = machine(
+        *roots((None, "usb2-port1"), ("usb1-port2",)), hub("1-2", 480), hub("2-1"), hub("1-2.3", 480), hub("2-1.3")
+    )
     assert ("2-1.3", "kernel peer link") == twin_of(built, "1-2.3")
 
 

@@ -26,7 +26,11 @@ def test_demand_by_clock(clock: Any, expected: int) -> None:
 def test_demand_by_the_installed_library() -> None:
     """The clock of the installed library counts, and what was found is named."""
     demand = tpu_demand(machine(Host(libedgetpu_clock="maximum", libedgetpu_path="/usr/lib/libedgetpu.so.1.0")))
-    assert (900, "maximum", "Coral documentation; /usr/lib/libedgetpu.so.1.0") == (demand.ma, demand.clock, demand.basis)
+    assert (900, "maximum", "Coral documentation; /usr/lib/libedgetpu.so.1.0") == (
+        demand.ma,
+        demand.clock,
+        demand.basis,
+    )
 
 
 def test_what_the_person_says_wins() -> None:
@@ -65,7 +69,13 @@ def test_a_sticks_own_declaration_is_never_added() -> None:
 
 def test_both_halves_of_a_hub_are_one_supply() -> None:
     """What hangs on the USB 2 half draws from the same supply as what hangs on the USB 3 half."""
-    devices = [hub("1-1", 480), hub("2-1"), tpu("2-1.1"), tpu("1-1.2", 480), usb("1-1.3", "046d:c31c", 12, max_power_ma=98)]
+    devices = [
+        hub("1-1", 480),
+        hub("2-1"),
+        tpu("2-1.1"),
+        tpu("1-1.2", 480),
+        usb("1-1.3", "046d:c31c", 12, max_power_ma=98),
+    ]
     built = machine(root(1, 480), root(2), *devices, clock="maximum")
     assert 1898 == load_of(built, "2-1").total_ma
     assert load_of(built, "1-1") == load_of(built, "2-1")
@@ -74,7 +84,9 @@ def test_both_halves_of_a_hub_are_one_supply() -> None:
 
 def test_a_device_that_declares_nothing_is_counted_as_unknown() -> None:
     """An unknown draw is not 0."""
-    built = machine(root(2), hub("2-1"), tpu("2-1.1"), storage("2-1.2", max_power_ma=None), storage("2-1.3", max_power_ma=896))
+    built = machine(
+        root(2), hub("2-1"), tpu("2-1.1"), storage("2-1.2", max_power_ma=None), storage("2-1.3", max_power_ma=896)
+    )
     assert (1396, 1) == (load_of(built, "2-1").total_ma, load_of(built, "2-1").undeclared)
 
 
@@ -86,7 +98,9 @@ def test_a_hub_below_with_its_own_supply_counts_with_its_own_draw() -> None:
 
 def test_a_hub_below_without_supply_passes_its_load_on() -> None:
     """What hangs on a bus-powered hub is fed by the hub above, with the hub's own draw."""
-    built = machine(root(2), hub("2-1"), hub("2-1.4", self_powered=False, max_power_ma=100), tpu("2-1.4.1"), tpu("2-1.1"))
+    built = machine(
+        root(2), hub("2-1"), hub("2-1.4", self_powered=False, max_power_ma=100), tpu("2-1.4.1"), tpu("2-1.1")
+    )
     assert (("2-1.1", "2-1.4.1"), 1100) == (load_of(built, "2-1").tpus, load_of(built, "2-1").total_ma)
 
 

@@ -8,6 +8,10 @@ from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.usb import UsbDevice
 
 
+NOT_UNDERSTOOD = "not understood"
+SUPERSEDED = "superseded by a later listing of the same bus"
+
+
 class Line(NamedTuple):
     """One cleaned line of a text: no line end, no quote marks, no colour codes; indentation kept."""
 

@@ -244,8 +244,9 @@ def hex_after(text: str, mark: str, digits: int = 2) -> int | None:
 
 def parse_id_name(text: str) -> tuple[str | None, int | None]:
     """One name with its number: ``Coral Edge TPU [089a]``, ``Coral Edge TPU``, ``089a``, ``Device 089a``."""
-    name, bracket, number = text.strip().rpartition("[")
-    value = hex_value(number.removesuffix("]"), 4) if bracket and number.endswith("]") else None
+    # What stands behind the number is a remark of the person who pasted it.
+    name, bracket, number = text.rpartition("]")[0].rpartition("[")
+    value = hex_value(number, 4) if bracket else None
     if value is None:
         name = text
         value = hex_value(text.strip().removeprefix("Device ").removeprefix("Vendor "), 4)

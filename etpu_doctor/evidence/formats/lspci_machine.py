@@ -48,7 +48,6 @@ class LspciMachine:
         self._tags: dict[str, str] = {}
         self._modules: list[str] = []
         self._kernel_shown = False
-        self._ended = False
 
     def starts(self, text: str) -> bool:
         """Whether the line opens a record."""
@@ -62,10 +61,8 @@ class LspciMachine:
             return True
         if self._slot is None:
             return False
-        if not line.text.strip():
-            self._ended = True
-            return True
-        return not self._ended and self._take_tag(line.text)
+        # Blank lines end a record, but pastes also double every line: the next ``Slot:`` is the surer sign.
+        return not line.text.strip() or self._take_tag(line.text)
 
     def close(self) -> None:
         """Hand over the record in hand."""
@@ -80,7 +77,7 @@ class LspciMachine:
         if self._line is not None and self._line.file != line.file:
             self._kernel_shown = False
         self._line, self._slot = line, slot
-        self._tags, self._modules, self._ended = {}, [], False
+        self._tags, self._modules = {}, []
 
     def _take_tag(self, text: str) -> bool:
         tag, colon, value = text.strip().partition(":")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from etpu_doctor.evidence.formats.base import SUPERSEDED
 from etpu_doctor.evidence.formats.lsusb_tree_depth import (
     USUAL_UNIT,
     Item,
@@ -126,7 +127,7 @@ class LsusbTree:
         self._flush()
         self._sink.cover("usb", "usb-tree")
         if busnum in self._roots:
-            self._sink.ignore(self._roots[busnum], "superseded by a later listing of the same bus")
+            self._sink.ignore(self._roots[busnum], SUPERSEDED)
         self._roots[busnum] = line
         root = TreeDevice(line, entry)
         self._bus = _Bus(root)

@@ -92,7 +92,7 @@ def _expected_more(chip: EdgeTpu, expected: int, found: int) -> Finding:
     return Finding(
         code=INFO.code,
         rule=INFO.name,
-        severity="info",
+        severity="warning",
         confidence="possible",
         title=f"Edge TPU {chip.id}: if the card is a Dual, the slot wires only one of its two links",
         subject=chip.id,

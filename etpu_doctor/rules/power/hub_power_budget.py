@@ -10,7 +10,8 @@ from etpu_doctor.rules.finding import Confidence, Fact, Finding, Remedy, RuleInf
 from etpu_doctor.rules.wording import hub_text, join_words, port_text, tpu_text
 from etpu_doctor.topology.identity import usb_state
 from etpu_doctor.topology.machine import EdgeTpu, Machine, UsbNode
-from etpu_doctor.topology.power import HubLoad, hub_load, port_budget_ma, tpu_demand
+from etpu_doctor.topology.physical import case_of
+from etpu_doctor.topology.power import HubLoad, halves, hub_load, port_budget_ma, sum_loads, tpu_demand
 
 INFO = RuleInfo(
     code="ETD201",
@@ -52,8 +53,9 @@ def check(machine: Machine) -> Iterator[Finding]:
         if hub.is_root:
             yield from _root_port(machine, tpu, node, hub)
         elif hub.id not in done:
-            done.update((hub.id, hub.twin or hub.id))
-            yield from _hub(machine, hub)
+            chips = _chips_on_one_supply(machine, hub)
+            done.update(half.id for chip in chips for half in halves(machine, chip))
+            yield from _hub(machine, chips)
 
 
 def _root_port(machine: Machine, tpu: EdgeTpu, node: UsbNode, hub: UsbNode) -> Iterator[Finding]:
@@ -80,8 +82,15 @@ def _root_port(machine: Machine, tpu: EdgeTpu, node: UsbNode, hub: UsbNode) -> I
     )
 
 
-def _hub(machine: Machine, hub: UsbNode) -> Iterator[Finding]:
-    load = hub_load(machine, hub)
+def _chips_on_one_supply(machine: Machine, hub: UsbNode) -> list[UsbNode]:
+    """The chips of one case where all claim a supply of their own: it is the same one. Else the hub alone."""
+    case = case_of(machine, hub)
+    chips = [machine.usb[chip] for chip in case.chips] if case is not None else [hub]
+    return chips if all(chip.device.self_powered for chip in chips) else [hub]
+
+
+def _hub(machine: Machine, chips: list[UsbNode]) -> Iterator[Finding]:
+    hub, load = chips[0], sum_loads([hub_load(machine, chip) for chip in chips])
     if hub.device.self_powered is None:
         yield _unknown(hub, load)
     elif hub.device.self_powered:

@@ -91,7 +91,9 @@ def _finding(machine: Machine, hub: UsbNode, port: int, count: int, concerns: li
             ),
         ),
         remedy=Remedy(
-            summary="Feed the Edge TPU from a powered hub or another port.",
-            steps=("Unplug what else hangs on that hub and watch the counter.", *elsewhere),
+            summary="Feed the Edge TPU from a powered hub or another port."
+            if concerns
+            else "No Edge TPU is fed by it.",
+            steps=("Unplug what else hangs on that hub and watch the counter.", *elsewhere) if concerns else (),
         ),
     )

@@ -60,6 +60,8 @@ def _finding(machine: Machine, tpu: EdgeTpu, node: UsbNode, hub: UsbNode) -> Fin
     ]
     if parent is not None:
         facts.append(Fact(name="which hangs on", value=port_text(parent, hub.port)))
+    # A stick that runs at 480 Mb/s now may stay so: what matters here is another port.
+    elsewhere = where_to_plug(machine, node, fast=tpu.speed_mbps != HIGH_SPEED_MBPS)
     guessed = tpu.state == "possible" or not node.device.chain_certain
     return Finding(
         code=INFO.code,
@@ -72,8 +74,8 @@ def _finding(machine: Machine, tpu: EdgeTpu, node: UsbNode, hub: UsbNode) -> Fin
         facts=tuple(facts),
         remedy=Remedy(
             summary="Move it to a primary port.",
-            # A stick that runs at 480 Mb/s now may stay so: what matters here is another port.
-            steps=(*where_to_plug(machine, node, fast=tpu.speed_mbps != HIGH_SPEED_MBPS), *_about_the_case(case, hub)),
+            # The nearest port first, then why: a person who reads no further has what is needed.
+            steps=(*elsewhere[:1], *_about_the_case(case, hub), *elsewhere[1:]),
         ),
     )
 
@@ -86,7 +88,7 @@ def _about_the_case(case: HubCase | None, hub: UsbNode) -> list[str]:
     sure = "This looks like" if case.same_ids else "This may be"
     first = case.chips[0]
     sentence = (
-        f"{sure} one case with {case.sockets} sockets and {number} chips: {hub.id} sits inside, behind {first}. "
+        f"{sure} one case with {case.sockets} sockets and {number} chips, {hub.id} behind {first}. "
         f"Any socket of {first} will do, or the first of {hub.id}."
     )
     return [sentence]

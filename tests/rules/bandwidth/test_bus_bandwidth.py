@@ -46,7 +46,9 @@ def test_four_sticks_on_one_usb3_hub() -> None:
     assert ("2-1.1", "2-1.2", "2-1.3", "2-1.4") == found.concerns
 
 
-@pytest.mark.parametrize(("count", "speed", "fires"), [(3, 5000, False), (4, 5000, True), (8, 10000, False), (9, 10000, True)])
+@pytest.mark.parametrize(
+    ("count", "speed", "fires"), [(3, 5000, False), (4, 5000, True), (8, 10000, False), (9, 10000, True)]
+)
 def test_thresholds(count: int, speed: float, fires: bool) -> None:
     """A 5 Gb/s uplink carries three sticks, a 10 Gb/s one eight."""
     assert fires is bool(judged(check, ROOT, hub("2-1", speed, port_count=16), *sticks(count)))
@@ -99,7 +101,12 @@ def test_another_port_is_not_one_of_the_same_hub() -> None:
 def small_board(*devices: Any) -> list[Any]:
     """USB 3 ports behind a PCIe link of one lane: all its findings."""
     functions = [bridge("0000:00:00.0", 1), xhci("0000:01:00.0", parent="0000:00:00.0", **link(2.5, 1, 5, 1))]
-    return judged(check, *functions, *(root(bus, speed, controller="0000:01:00.0") for bus, speed in ((1, 480), (2, 5000))), *devices)
+    return judged(
+        check,
+        *functions,
+        *(root(bus, speed, controller="0000:01:00.0") for bus, speed in ((1, 480), (2, 5000))),
+        *devices,
+    )
 
 
 def test_the_pcie_link_above_the_controller() -> None:

@@ -169,3 +169,26 @@ def test_a_keyboard_counts() -> None:
     devices = [weak("1-1", 480), tpu("1-1.1", 480), usb("1-1.2", "046d:c31c", 1.5, max_power_ma=90)]
     (found,) = judged(check, root(1, 480), *devices)
     assert 590 == values(found)["load on the hub (Edge TPUs as Coral asks, others declared)"]
+
+
+def test_two_chips_on_one_supply() -> None:
+    """The chips of a 7-port hub hang on one supply: it must feed the sticks of both, and is said once."""
+    sticks = [tpu("2-1.1"), tpu("2-1.4.1"), tpu("2-1.4.2")]
+    (found,) = judged(check, root(2), hub("2-1"), hub("2-1.4"), *sticks)
+    assert ("2-1", {"2-1.1", "2-1.4.1", "2-1.4.2"}) == (found.subject, set(found.concerns))
+    assert "must deliver 1.5 A at 5 V" in found.title
+
+
+def test_two_hubs_on_two_supplies() -> None:
+    """Hubs of different makes in a row have a supply each."""
+    sticks = [tpu(f"{place}.{number}") for place in ("2-1", "2-1.4") for number in (1, 2)]
+    found = judged(check, root(2), hub("2-1"), hub("2-1.4", identity="05e3:0626"), *sticks)
+    assert [("2-1", 1000), ("2-1.4", 1000)] == [
+        (each.subject, values(each)["2 Edge TPUs at the standard clock"]) for each in found
+    ]
+
+
+def test_two_chips_without_a_supply() -> None:
+    """Where one of the chips declares to be bus-powered, each is judged for itself."""
+    devices = [weak(), weak("2-1.4"), tpu("2-1.1"), tpu("2-1.4.1")]
+    assert ["2-1", "2-1.4"] == [each.subject for each in judged(check, root(2), *devices)]

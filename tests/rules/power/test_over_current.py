@@ -21,7 +21,12 @@ def tripped(*numbers: int, count: int = 4, **fields: Any) -> tuple[Any, ...]:
 def test_on_the_port_of_a_stick() -> None:
     """It is a warning that names the stick, the port and the file of the counter."""
     (found,) = judged(check, root(2), hub("2-1", ports=tripped(3)), tpu("2-1.3"))
-    assert ("warning", "certain", "2-1", ("2-1.3",)) == (found.severity, found.confidence, found.subject, found.concerns)
+    assert ("warning", "certain", "2-1", ("2-1.3",)) == (
+        found.severity,
+        found.confidence,
+        found.subject,
+        found.concerns,
+    )
     assert "Over-current once on port 3 of hub 2-1 (2109:0817), which feeds 2-1.3" == found.title
     assert {"over-current events since boot": 1} == values(found)
     assert "/sys/bus/usb/devices/2-1:1.0/2-1-port3/over_current_count" == found.facts[0].where
@@ -53,7 +58,8 @@ def test_on_a_port_of_something_else() -> None:
     """An over-current elsewhere is a note, and nobody is told to move an Edge TPU."""
     (found,) = judged(check, root(2), hub("2-1", ports=tripped(2)), tpu("2-1.3"), storage("2-1.2"))
     assert ("info", ()) == (found.severity, found.concerns)
-    assert 1 == len(steps(found))
+    assert found.remedy is not None
+    assert ("No Edge TPU is fed by it.", ()) == (found.remedy.summary, found.remedy.steps)
 
 
 def test_the_remedy_names_another_port() -> None:

@@ -32,7 +32,9 @@ def test_numbers_that_stay() -> None:
     assert "delegate string now" not in values(found)
 
 
-@pytest.mark.parametrize("fact", [tpu("2-1"), maybe("2-1"), card("0000:01:00.0"), tpu("2-1", dfu=True, configured=False)])
+@pytest.mark.parametrize(
+    "fact", [tpu("2-1"), maybe("2-1"), card("0000:01:00.0"), tpu("2-1", dfu=True, configured=False)]
+)
 def test_silent(fact: Any) -> None:
     """Silent with firmware, without ids, on PCIe, and where the kernel refused the stick, which is another matter."""
     assert [] == judged(check, root(2), fact)
