@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any, NoReturn
 
 from etpu_doctor.cli import exit_codes
 from etpu_doctor.cli.errors import UsageError
+from etpu_doctor.evidence.errors import EvidenceError
 from etpu_doctor.evidence.gather import gather_live
 from etpu_doctor.facts.evidence import Evidence
 from etpu_doctor.report.examine import Request, examine
@@ -81,6 +83,8 @@ def add_json(parsing: argparse.ArgumentParser) -> None:
 def evidence_of(options: argparse.Namespace) -> Evidence:
     """Evidence from ``--from``, or of this machine. Raises ``EvidenceError``."""
     if not options.sources:
+        if not os.path.isdir(options.root):
+            raise EvidenceError(options.root, "no such directory")
         return gather_live(options.root)
     from etpu_doctor.evidence.sources import read_sources  # noqa: PLC0415 - a live check needs no parsers
 

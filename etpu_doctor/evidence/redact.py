@@ -113,7 +113,6 @@ class Redactor:
         self._counts: dict[str, int] = {}
         self._needles: dict[str, list[tuple[str, str]]] = {}
         self._names: dict[str, str] = {}
-        self._files: dict[str, str] = {}
 
     def token(self, kind: str, value: str) -> str:
         """The token of a value that is a secret as a whole; a token stays what it is."""
@@ -138,7 +137,6 @@ class Redactor:
             same.sort(key=lambda item: -len(item[0]))
             # What was looked at before may hold the new value.
             self._names.clear()
-            self._files.clear()
 
     def known(self, value: str) -> str:
         """Free text with every value that already has a token replaced, where it stands as a word or words."""
@@ -163,17 +161,10 @@ class Redactor:
         return value
 
     def name(self, value: str) -> str:
-        """The name of a product, in which nearly never anything is worth a search."""
+        """The name of a product or a file, in which nearly never anything is worth a search for addresses."""
         known = self._names.get(value)
         if known is None:
             known = self._names[value] = self.text(value) if _may_identify(value) else self.known(value)
-        return known
-
-    def file(self, name: str) -> str:
-        """The name of a file, which people give after themselves and their machines."""
-        known = self._files.get(name)
-        if known is None:
-            known = self._files[name] = self.text(name)
         return known
 
     def _replace(
@@ -254,13 +245,13 @@ def _redact_seen(seen: tuple[Seen, ...], redactor: Redactor) -> tuple[Seen, ...]
     if all(place.kind == "sysfs" for place in seen):
         return seen
     return tuple(
-        place if place.kind == "sysfs" else msgspec.structs.replace(place, file=redactor.file(place.file))
+        place if place.kind == "sysfs" else msgspec.structs.replace(place, file=redactor.name(place.file))
         for place in seen
     )
 
 
 def _may_identify(name: str) -> bool:
-    """Whether a product name is worth a search for addresses: nearly none is."""
+    """Whether a name is worth a search for addresses: nearly none is."""
     return ":" in name or "@" in name or "/home/" in name or name.count(".") >= 3 or name.count("-") >= 5
 
 
@@ -272,7 +263,7 @@ def _redact_apex(node: ApexNode, redactor: Redactor) -> ApexNode:
 
 
 def _redact_ignored(run: Ignored, redactor: Redactor) -> Ignored:
-    return msgspec.structs.replace(run, text=redactor.text(run.text), file=redactor.file(run.file))
+    return msgspec.structs.replace(run, text=redactor.text(run.text), file=redactor.name(run.file))
 
 
 __all__ = ["Redactor", "redact"]

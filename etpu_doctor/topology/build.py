@@ -51,7 +51,7 @@ def _usb_tree(devices: tuple[UsbDevice, ...]) -> dict[str, UsbNode]:
     nodes: dict[str, UsbNode] = {}
     for device in sorted(devices, key=_usb_order):
         name = node_id(device)
-        # Two devices in one place can only come from two moments; the one that was read last is later in the list.
+        # Two devices in one place can only come from two moments; the kernel counts device numbers up.
         nodes[name] = UsbNode(id=name, device=device, children=[])
     for node in nodes.values():
         parent = _usb_parent(node.device, nodes)

@@ -11,6 +11,8 @@ _USB_CONTROLLER_CLASS = 0x0C03
 _PCI_DRIVERS = {"xhci_hcd": 0x30, "ehci-pci": 0x20, "ehci_hcd": 0x20, "ohci-pci": 0x10, "uhci_hcd": 0x00}
 """Driver of a root hub on a PCI controller, and the programming interface of the controllers it serves."""
 
+_MOST_BUSES = 2
+
 
 def attach_controllers(machine: Machine) -> None:
     """Note the root hubs of every controller; where a listing does not say, the only one that fits is taken."""
@@ -34,7 +36,9 @@ def _only_candidate(machine: Machine, root: UsbNode) -> str | None:
         for node in machine.pci.values()
         if node.function.class_code == _USB_CONTROLLER_CLASS and node.function.prog_if in (interface, None)
     ]
-    return candidates[0] if len(candidates) == 1 else None
+    alike = [name for name in machine.usb_roots if machine.usb[name].device.root_driver == root.device.root_driver]
+    # An xHCI controller has two buses; more of them mean that the PCI listing was cut to a part.
+    return candidates[0] if len(candidates) == 1 and len(alike) <= _MOST_BUSES else None
 
 
 def controller_path(machine: Machine, controller: str) -> tuple[str, ...] | None:

@@ -223,6 +223,31 @@ class TestRecord:
         assert {"unique_id": b"serial-3\n"} == record.files[APEX]
 
 
+@pytest.mark.parametrize("gone", ["bus/usb", "bus/pci", "class/apex", "bus"])
+def test_what_is_missing_is_missing_in_the_replay(root: Path, tmp_path: Path, gone: str) -> None:
+    """A machine without a bus replays to the same gaps, with the same reasons."""
+    (root / "sys" / gone).rename(tmp_path / "elsewhere")
+    capture_live(str(tmp_path / "b"), root=str(root))
+    live, replay = examine(gather_live(str(root))), examine(read_sources([str(tmp_path / "b")]))
+    assert comparable(live) == comparable(replay)
+
+
+def test_what_was_refused_is_missing_in_the_replay(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attribute that this user may not read is named by the replay too."""
+    real_open = os.open
+
+    def refuse(path: str, *arguments: int) -> int:
+        if path.endswith("/over_current_count"):
+            raise PermissionError(13, "Permission denied")
+        return real_open(path, *arguments)
+
+    monkeypatch.setattr(os, "open", refuse)
+    live = examine(gather_live(str(root)))
+    capture_live(str(tmp_path / "b"), root=str(root))
+    assert 2 == len(live.source.missing)
+    assert comparable(live) == comparable(examine(read_sources([str(tmp_path / "b")])))
+
+
 def test_a_machine_without_buses_can_be_captured(tmp_path: Path) -> None:
     """Where there is no sysfs the bundle holds the host, and reading it raises nothing."""
     (tmp_path / "root").mkdir()

@@ -406,10 +406,12 @@ class TestErrors:
         assert tmp_path.exists()
 
     @pytest.mark.parametrize("content", ["", "[]", '{"hostname": 1}', "{", '{"hostname": "\\ud800"}'])
-    def test_a_broken_host(self, tmp_path: Path, content: str) -> None:
-        """A host description that is none is named."""
-        with pytest.raises(EvidenceError, match=r"^host\.json: not a description of a host"):
-            read(put(tmp_path, host_json=content))
+    def test_broken_notes(self, tmp_path: Path, content: str) -> None:
+        """Notes of a capture that are none are named."""
+        for name, field in (("host.json", "hostname"), ("evidence.json", "covers")):
+            put(tmp_path / name, **{name: content.replace("hostname", field)})
+            with pytest.raises(EvidenceError, match=f"^{name}: not "):
+                read(tmp_path / name)
 
     def test_a_broken_bundle(self, tmp_path: Path) -> None:
         """A damaged bundle is named."""

@@ -100,11 +100,11 @@ def test_link_targets(base: str, target: str, expected: str | None) -> None:
     assert expected == resolve(base, target)
 
 
-@given(st.text(alphabet="./ab"), st.text(alphabet="./ab"))
+@given(st.text(alphabet="/ab"), st.text(alphabet="./ab"))
 def test_no_link_leaves_the_tree(base: str, target: str) -> None:
     """A resolved link is absolute and holds no step upwards."""
     path = resolve(base, target)
-    assert path is None or (path.startswith("/") and ".." not in path.split("/")[len(base.split("/")) :])
+    assert path is None or (path.startswith("/") and ".." not in path.split("/"))
 
 
 @pytest.mark.parametrize(

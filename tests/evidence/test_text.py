@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etpu_doctor.evidence.collector import NOT_UNDERSTOOD, Collector
+from etpu_doctor.evidence.collector import Collector
+from etpu_doctor.evidence.formats.base import NOT_UNDERSTOOD
 from etpu_doctor.evidence.text import formats, read_lines
 from tests.evidence.test_cleaning import OUTPUT
 from tests.evidence.test_collector import LIST, TREE

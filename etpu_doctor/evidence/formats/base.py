@@ -7,7 +7,6 @@ from typing import NamedTuple, Protocol
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.usb import UsbDevice
 
-
 NOT_UNDERSTOOD = "not understood"
 SUPERSEDED = "superseded by a later listing of the same bus"
 

@@ -107,7 +107,7 @@ def _too_weak(machine: Machine, hub: UsbNode, load: HubLoad) -> Finding:
     names = join_words(list(load.tpus))
     budget = port_budget_ma(hub)
     a_port = "" if budget is None else f" ({budget} mA a port)"
-    verdict = f"the kernel refused {join_words(refused)}" if refused else f"{names} needs {demand.ma} mA"
+    verdict = f"the kernel refused {join_words(refused)}" if refused else f"{demand.ma} mA are needed for {names}"
     return Finding(
         code=INFO.code,
         rule=INFO.name,

@@ -39,7 +39,7 @@ Linux `drivers/usb/core/port.c` (`over_current_count`), `drivers/usb/core/hub.c`
 
 
 def check(machine: Machine) -> Iterator[Finding]:
-    """A warning for ports above Edge TPUs (or empty ports beside them), a note for all others."""
+    """A warning for ports that feed an Edge TPU now, a note for all others: what hung there then is not known."""
     feeding = _feeding_ports(machine)
     for hub in machine.usb.values():
         for port in hub.device.ports or ():
