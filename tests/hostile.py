@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 
 import msgspec
@@ -18,10 +19,8 @@ def feed(data: bytes) -> Report | None:
     """The report of some bytes given as standard input; ``None`` where the answer is an error that names the file."""
     parse_descriptors(data)
     parse_bos(data)
-    try:
+    with contextlib.suppress(EvidenceError):
         read_archive("-", io.BytesIO(data))
-    except EvidenceError:
-        pass
     try:
         report = examine(read_sources(["-"], stdin=io.BytesIO(data)))
     except EvidenceError:

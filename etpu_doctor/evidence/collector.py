@@ -40,6 +40,7 @@ class Collector:
         self._lists: dict[UsbPair, UsbDevice] = {}
         self._listing: dict[UsbPair, UsbDevice] = {}
         self._listing_end = ("", 0)
+        self._listed_buses: set[int | None] = set()
         self._details: dict[UsbPair, UsbDevice] = {}
         self._functions: dict[tuple[str, str], PciFunction] = {}
         self._tree_is_damaged = False
@@ -80,14 +81,19 @@ class Collector:
         key = (device.busnum, device.devnum)
         seen = device.seen[0]
         file, line = self._listing_end
-        if key in self._listing or seen.file != file or (seen.line or 0) - line not in (0, 1):
+        goes_on = seen.file == file and (seen.line or 0) - line in (0, 1)
+        if not goes_on or key in self._listing or device.busnum in self._listed_buses:
             self._end_listing()
+        if device.port_chain == () and any(bus == device.busnum for bus, _ in self._listing):
+            # usbutils up to 015 lists backwards: with its root hub a bus is complete, what follows is of a new listing.
+            self._listed_buses.add(device.busnum)
         self._listing[key] = device
         self._listing_end = (seen.file, seen.line or 0)
 
     def _end_listing(self) -> None:
         """A run of lines ended. If it shows a bus anew, root hub and all, what was said of that bus is out of date."""
         listing, self._listing = self._listing, {}
+        self._listed_buses.clear()
         renewed = {
             bus for bus, number in listing if (bus, number) in self._lists and listing[bus, number].port_chain == ()
         }

@@ -90,6 +90,15 @@ class TestListings:
         assert {1, 2, 8} == set(places(collected(LIST, after)))
         assert {1, 2, 8} == set(places(collected(LIST + "\n" + after)))
 
+    @pytest.mark.parametrize("turned", [True, False])
+    def test_lists_without_a_line_between_them(self, turned: bool) -> None:
+        """Whether lsusb lists backwards (the new device first) or forwards, the second of two lists is told apart."""
+        lines = (LIST + "Bus 001 Device 001: ID 1d6b:0002 Linux Foundation 2.0 root hub\n").splitlines(keepends=True)
+        before = "".join(reversed(lines) if turned else lines)
+        collector = collected(before + before.replace("Device 007", "Device 008"))
+        assert {(1, 1), (2, 1), (2, 2), (2, 8)} == {(one.busnum, one.devnum) for one in collector.usb_devices()}
+        assert ["bus 2 device 7"] == [run.text for run in collector.ignored]
+
     def test_a_later_tree_supersedes_the_bus_alone(self) -> None:
         """A listing that begins anew replaces what was said of its bus and of no other."""
         other = "/:  Bus 01.Port 1: Dev 1, Class=root_hub, Driver=xhci_hcd/4p, 480M\n"
