@@ -16,7 +16,7 @@ from etpu_doctor.evidence.redact import Redactor
 from etpu_doctor.evidence.redact import redact as redact_evidence
 from etpu_doctor.evidence.sysfs import DirectoryTree, RecordingTree, text
 from etpu_doctor.evidence.umockdev import write_description
-from etpu_doctor.facts.evidence import CaptureNotes
+from etpu_doctor.facts.evidence import CaptureNotes, Evidence
 
 DESCRIPTION = "sysfs.umockdev"
 HOST = "host.json"
@@ -43,11 +43,23 @@ def capture_live(output: str, *, root: str = "/", redact: bool = True, force: bo
     files = {
         CASE: _case(redact=redact),
         HOST: _json(evidence.host),
-        NOTES: _json(CaptureNotes(covers=evidence.covers, missing=evidence.missing)),
+        NOTES: _json(_notes(evidence)),
         DESCRIPTION: "\n".join(write_description(record)) + "\n",
     }
     _write(output, files.items())
     return list(files)
+
+
+def _notes(evidence: Evidence) -> CaptureNotes:
+    return CaptureNotes(
+        covers=evidence.covers,
+        missing=evidence.missing,
+        kernel_log=evidence.kernel_log,
+        driver=evidence.driver,
+        access=evidence.access,
+        runtime=evidence.runtime,
+        board=evidence.board,
+    )
 
 
 def _json(value: msgspec.Struct) -> str:

@@ -7,12 +7,15 @@ from collections.abc import Iterable
 import msgspec
 
 from etpu_doctor.evidence.formats.base import NOT_UNDERSTOOD, SUPERSEDED, Line
+from etpu_doctor.facts.application import Application, DetectorConfig, RuntimeMessage
 from etpu_doctor.facts.evidence import Ignored
+from etpu_doctor.facts.kernel_log import KernelLog, KernelMessage
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.seen import Seen
 from etpu_doctor.facts.usb import UsbDevice, UsbInterface
 
 IGNORED_RUNS_LIMIT = 200
+MESSAGES_LIMIT = 2000
 _TEXT_LIMIT = 120
 
 UsbPair = tuple[int | None, int | None]
@@ -44,6 +47,10 @@ class Collector:
         self._details: dict[UsbPair, UsbDevice] = {}
         self._functions: dict[tuple[str, str], PciFunction] = {}
         self._tree_is_damaged = False
+        self.kernel_messages: list[KernelMessage] = []
+        self.kernel_line_count = 0
+        self.detectors: dict[str, DetectorConfig] = {}
+        self.program_messages: list[RuntimeMessage] = []
 
     def cover(self, *names: str) -> None:
         self.covers.update(names)
@@ -106,6 +113,21 @@ class Collector:
     def pci(self, function: PciFunction) -> None:
         self._functions[function.seen[0].kind, function.address] = function
 
+    def kernel(self, message: KernelMessage) -> None:
+        if len(self.kernel_messages) < MESSAGES_LIMIT:
+            self.kernel_messages.append(message)
+
+    def kernel_lines(self, count: int) -> None:
+        self.kernel_line_count += count
+        self.covers.add("kernel-log")
+
+    def detector(self, config: DetectorConfig) -> None:
+        self.detectors[config.name] = config
+
+    def program(self, message: RuntimeMessage) -> None:
+        if len(self.program_messages) < MESSAGES_LIMIT:
+            self.program_messages.append(message)
+
     def ignore(self, line: Line, why: str) -> None:
         self._tree_is_damaged |= why not in _HARMLESS
         self.ignored_count += 1
@@ -124,6 +146,18 @@ class Collector:
         tree = [device for bus in self._trees.values() for device in bus.values()]
         joined = join_usb([*tree, *self._lists.values(), *self._details.values()])
         return joined if self._tree_is_damaged else _mark_unprinted(joined, tree)
+
+    def kernel_log(self) -> KernelLog | None:
+        """The recognised lines of the kernel logs in the texts, ``None`` if there was no such log."""
+        if not self.kernel_line_count:
+            return None
+        return KernelLog(origin="text", line_count=self.kernel_line_count, messages=tuple(self.kernel_messages))
+
+    def application(self) -> Application | None:
+        """What the texts say of applications."""
+        if not self.detectors and not self.program_messages:
+            return None
+        return Application(detectors=tuple(self.detectors.values()), messages=tuple(self.program_messages))
 
     def pci_functions(self) -> list[PciFunction]:
         """Every PCI function of the texts, each once."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from etpu_doctor.evidence.around import HostRequest, read_around
+from etpu_doctor.evidence.files import Files
 from etpu_doctor.evidence.host import read_host
 from etpu_doctor.evidence.live import read_apex, read_pci, read_usb
 from etpu_doctor.evidence.sysfs import DirectoryTree, SysfsTree
 from etpu_doctor.facts.evidence import Evidence, Missing
 
 
-def gather_live(root: str = "/", tree: SysfsTree | None = None) -> Evidence:
-    """Read the buses and the host. ``root`` holds ``sys``, ``proc`` and ``etc``; nothing is opened but files there."""
+def gather_live(root: str = "/", tree: SysfsTree | None = None, request: HostRequest | None = None) -> Evidence:
+    """Read the buses and the host. ``root`` holds ``sys``, ``proc``, ``etc``, ``dev``; no device is opened."""
     tree = tree or DirectoryTree(root.rstrip("/") + "/sys", contained=root != "/")
     has_usb, has_pci = tree.has("bus/usb"), tree.has("bus/pci")
     covers = ["host"]
@@ -22,20 +26,17 @@ def gather_live(root: str = "/", tree: SysfsTree | None = None) -> Evidence:
         covers += ["apex", "pci", "pci-links", "pci-tree"]
     else:
         missing.append(_no_bus("PCI devices", "/sys/bus/pci", "lspci -nn"))
-    usb = read_usb(tree) if has_usb else []
-    pci = read_pci(tree) if has_pci else []
-    apex = read_apex(tree)
-    host = read_host(tree, root)
-    missing += [Missing(what=f"/sys{path}", why=why) for path, why in _worth_saying(tree.unreadable)]
-    return Evidence(
+    evidence = Evidence(
         kind="live",
-        usb=tuple(usb),
-        pci=tuple(pci),
-        apex=tuple(apex),
-        host=host,
+        usb=tuple(read_usb(tree)) if has_usb else (),
+        pci=tuple(read_pci(tree)) if has_pci else (),
+        apex=tuple(read_apex(tree)),
+        host=read_host(tree, root),
         covers=tuple(sorted(covers)),
-        missing=tuple(missing),
     )
+    missing += [Missing(what=f"/sys{path}", why=why) for path, why in _worth_saying(tree.unreadable)]
+    around, more = read_around(evidence, Files(root), tree, request or HostRequest())
+    return msgspec.structs.replace(around, missing=(*missing, *more))
 
 
 def _no_bus(what: str, path: str, command: str) -> Missing:

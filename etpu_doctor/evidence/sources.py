@@ -188,14 +188,20 @@ class _Reader:
             apex.setdefault(node.name, node)
         if self._host is not None:
             covers.add("host")
-        if self._notes is not None:
-            covers.update(self._notes.covers)
+        notes = self._notes or CaptureNotes()
+        covers.update(notes.covers)
         return Evidence(
             kind=self._kind,
             usb=tuple(usb),
             pci=tuple(pci),
             apex=tuple(apex.values()),
             host=self._host or Host(),
+            kernel_log=collector.kernel_log() or notes.kernel_log,
+            driver=notes.driver,
+            access=notes.access,
+            runtime=notes.runtime,
+            board=notes.board,
+            application=collector.application(),
             covers=tuple(sorted(covers)),
             missing=(*(self._notes.missing if self._notes else missing_from(covers)), *_uncertain_places(usb)),
             ignored=tuple(collector.ignored),

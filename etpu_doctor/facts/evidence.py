@@ -6,8 +6,14 @@ from typing import Literal
 
 import msgspec
 
+from etpu_doctor.facts.access import Access
+from etpu_doctor.facts.application import Application
+from etpu_doctor.facts.board import Board
+from etpu_doctor.facts.driver import Driver
 from etpu_doctor.facts.host import Host
+from etpu_doctor.facts.kernel_log import KernelLog
 from etpu_doctor.facts.pci import ApexNode, PciFunction
+from etpu_doctor.facts.runtime import Runtime
 from etpu_doctor.facts.seen import Seen
 from etpu_doctor.facts.usb import UsbDevice
 
@@ -46,13 +52,20 @@ class CaptureNotes(msgspec.Struct, frozen=True, kw_only=True):
 
     covers: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()
+    kernel_log: KernelLog | None = None
+    driver: Driver | None = None
+    access: Access | None = None
+    runtime: Runtime | None = None
+    board: Board | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Raw facts with their origin, the same shape whatever they came from.
 
     ``covers`` names what the evidence would have shown had it been there: ``usb`` (device list), ``usb-tree``,
-    ``usb-ids``, ``usb-power``, ``usb-ports``, ``pci``, ``pci-links``, ``pci-tree``, ``apex``, ``host``.
+    ``usb-ids``, ``usb-power``, ``usb-ports``, ``pci``, ``pci-links``, ``pci-tree``, ``apex``, ``host``, ``kernel-log``.
+    The parts around the bus (``kernel_log``, ``driver``, ``access``, ``runtime``, ``board``, ``application``) are
+    ``None`` where the evidence holds nothing of them.
     ``apex`` keeps the order in which the kernel listed ``/sys/class/apex``, because libedgetpu counts in it.
     ``ignored_count`` counts lines; ``ignored`` lists runs of them and is bounded.
     """
@@ -62,6 +75,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     pci: tuple[PciFunction, ...] = ()
     apex: tuple[ApexNode, ...] = ()
     host: Host = Host()
+    kernel_log: KernelLog | None = None
+    driver: Driver | None = None
+    access: Access | None = None
+    runtime: Runtime | None = None
+    board: Board | None = None
+    application: Application | None = None
     covers: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()
     ignored: tuple[Ignored, ...] = ()

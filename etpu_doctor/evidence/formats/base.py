@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from etpu_doctor.facts.application import DetectorConfig, RuntimeMessage
+from etpu_doctor.facts.kernel_log import KernelMessage
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.usb import UsbDevice
 
@@ -27,6 +29,18 @@ class Sink(Protocol):
 
     def pci(self, function: PciFunction) -> None:
         """Add what one block says of a PCI function."""
+
+    def kernel(self, message: KernelMessage) -> None:
+        """Add a recognised line of a kernel log."""
+
+    def kernel_lines(self, count: int) -> None:
+        """Say that so many more lines of a kernel log were read, recognised or not."""
+
+    def detector(self, config: DetectorConfig) -> None:
+        """Add an Edge TPU detector of an application's configuration."""
+
+    def program(self, message: RuntimeMessage) -> None:
+        """Add a recognised line that a program printed."""
 
     def cover(self, *names: str) -> None:
         """Say what this text would have shown (the names of ``Evidence.covers``)."""
