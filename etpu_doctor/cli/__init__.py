@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "check": "judge this machine, a capture, or pasted lsusb/lspci text",
     "tree": "the joined USB and PCI tree, Edge TPUs and limiting hops marked",
     "devices": "one line per Edge TPU: delegate string and physical port",
+    "setup": "a ready configuration for the Edge TPUs found here: udev, docker, frigate, python and more",
     "capture": "write a redacted, replayable bundle of this machine's evidence",
     "rules": "list all rules",
     "explain": "what a rule means, by code or name",

@@ -6,13 +6,21 @@ from collections.abc import Sequence
 
 import msgspec
 
+from etpu_doctor.evidence.access import read_access
+from etpu_doctor.evidence.board import read_board
+from etpu_doctor.evidence.driver import read_driver
 from etpu_doctor.evidence.files import Files
+from etpu_doctor.evidence.kernel_log import read_kernel_log
+from etpu_doctor.evidence.runtime import probe_target, read_runtime
 from etpu_doctor.evidence.sysfs import SysfsTree
 from etpu_doctor.facts.evidence import Evidence, Missing
 
 
 class HostRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to look at besides the machine itself: other interpreters, and whether the library may be probed."""
+    """What to look at besides the machine itself: other interpreters, and whether the library may be probed.
+
+    ``around`` false leaves out everything but the buses.
+    """
 
     pythons: Sequence[str] = ()
     probe: bool = True
@@ -22,7 +30,39 @@ class HostRequest(msgspec.Struct, frozen=True, kw_only=True):
 def read_around(
     evidence: Evidence, files: Files, tree: SysfsTree, request: HostRequest
 ) -> tuple[Evidence, list[Missing]]:
-    """The evidence with everything that can be read of the host around the buses, and what could not be read."""
+    """The evidence with everything that can be read of the host around the buses, and what could not be read.
+
+    The only child process is the probe of the library; it runs beside the other readers and has a limit of its own.
+    """
     if not request.around:
         return evidence, []
-    return evidence, []
+    runtime, missing = read_runtime(files, request.pythons)
+    library = probe_target(runtime) if request.probe and not files.root else None
+    if library is None:
+        around, more = _read_rest(evidence, files, tree)
+        return msgspec.structs.replace(around, runtime=runtime), [*missing, *more]
+    from etpu_doctor.evidence.runtime_probe import start_probe  # noqa: PLC0415 - where there is a library to ask
+
+    handle = start_probe(library)
+    try:
+        around, more = _read_rest(evidence, files, tree)
+        runtime = msgspec.structs.replace(runtime, probe=handle.result())
+    finally:
+        handle.stop()
+    return msgspec.structs.replace(around, runtime=runtime), [*missing, *more]
+
+
+def _read_rest(evidence: Evidence, files: Files, tree: SysfsTree) -> tuple[Evidence, list[Missing]]:
+    log, log_missing = read_kernel_log(files)
+    driver, driver_missing = read_driver(files, evidence.host.kernel_release)
+    access, access_missing = read_access(files, evidence)
+    covers = evidence.covers if log is None else tuple(sorted({*evidence.covers, "kernel-log"}))
+    around = msgspec.structs.replace(
+        evidence,
+        kernel_log=log,
+        driver=driver,
+        access=access,
+        board=read_board(files, tree, evidence.host.board_model),
+        covers=covers,
+    )
+    return around, [*log_missing, *driver_missing, *access_missing]

@@ -45,4 +45,16 @@ def clock_of(path: str) -> Clock | None:
             content = handle.read(_SIZE_LIMIT_BYTES)
     except OSError:
         return None
+    return clock_in(content)
+
+
+def clock_in(content: bytes) -> Clock | None:
+    """The clock that the bytes of a library name."""
     return next((clock for mark, clock in _MARKS if mark in content), None)
+
+
+def build_in(content: bytes) -> str | None:
+    """Google's change number (``CL_NUMBER=385816442``), which says from which source a library was built."""
+    _, mark, rest = content.partition(b"CL_NUMBER=")
+    digits = rest[: len(rest[:20]) - len(rest[:20].lstrip(b"0123456789"))]
+    return digits.decode("ascii") if mark and digits else None

@@ -42,19 +42,26 @@ class UdevRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """A process that has a node open."""
+    """A process that has a node open.
+
+    ``alive`` is set for what the driver itself names as the owner: false where ``/proc`` has no such process,
+    ``None`` where it does not show all of them (a container, ``hidepid``).
+    """
 
     path: str
     pid: int
     name: str | None = None
+    alive: bool | None = None
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
     """Who this process is, and what stands between it and the device nodes.
 
     ``session_groups`` are those of this process, ``account_groups`` those of the group database: a group that is only
-    in the latter needs a new login. ``holders_hidden`` counts processes whose open files could not be read.
-    ``usb_bus_mapped``: whether ``/dev/bus/usb`` is there at all. ``vm``: ``kvm``, ``vmware``, ``microsoft`` (WSL) ...
+    in the latter needs a new login. ``holders_hidden`` counts processes whose open files could not be read, ``None``
+    where not even all processes are seen. ``usb_bus_mapped``: whether ``/dev/bus/usb`` is there at all;
+    ``usb_bus_live``: whether it is the kernel's own folder, so that nodes which come later appear in it. ``vm``:
+    ``kvm``, ``vmware``, ``microsoft`` (WSL and Hyper-V) ...
     """
 
     user: str | None = None
@@ -65,6 +72,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     udev_rules: tuple[UdevRule, ...] = ()
     udev_rules_read: bool = False
     usb_bus_mapped: bool | None = None
+    usb_bus_live: bool | None = None
     user_namespace: bool | None = None
     container: ContainerKind | None = None
     vm: str | None = None

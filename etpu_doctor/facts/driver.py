@@ -26,8 +26,8 @@ class KernelModule(msgspec.Struct, frozen=True, kw_only=True):
 class DkmsState(msgspec.Struct, frozen=True, kw_only=True):
     """DKMS and the gasket package.
 
-    ``status`` per kernel (``built``, ``installed``, ``added``); ``build_error`` the line of make.log that tells why it
-    failed and ``build_error_where`` its place.
+    ``status`` per kernel (``built``, ``installed``); ``build_error`` the line of make.log that tells why it failed,
+    ``build_error_where`` its place, and ``build_kernel`` the kernel that log is about.
     """
 
     package_version: str | None = None
@@ -35,12 +35,15 @@ class DkmsState(msgspec.Struct, frozen=True, kw_only=True):
     status: dict[str, str] = {}
     build_error: str | None = None
     build_error_where: str | None = None
+    build_kernel: str | None = None
 
 
 class Driver(msgspec.Struct, frozen=True, kw_only=True):
     """Everything around the driver; ``None`` where it could not be read.
 
-    ``lockdown``: ``none``, ``integrity`` or ``confidentiality``. ``command_line``: the kernel's, split into words.
+    ``lockdown``: ``none``, ``integrity`` or ``confidentiality``. ``signatures_enforced``: the kernel takes signed modules
+    only (``module.sig_enforce``). ``command_line``: the kernel's, split into words. ``blacklisted_in``: the places
+    (``/etc/modprobe.d/x.conf:3``) that keep the driver from being loaded.
     """
 
     modules: tuple[KernelModule, ...] = ()
@@ -48,5 +51,6 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     headers_present: bool | None = None
     secure_boot: bool | None = None
     lockdown: str | None = None
+    signatures_enforced: bool | None = None
     command_line: tuple[str, ...] | None = None
     blacklisted_in: tuple[str, ...] = ()

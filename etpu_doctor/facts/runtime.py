@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from etpu_doctor.facts.host import Clock
@@ -10,8 +12,9 @@ from etpu_doctor.facts.host import Clock
 class Library(msgspec.Struct, frozen=True, kw_only=True):
     """One ``libedgetpu.so*``.
 
-    ``machine`` is its ELF architecture (``x86_64``, ``aarch64``, ``arm``), ``None`` if it is no ELF file; ``first`` marks
-    the one that the loader takes.
+    ``machine`` is its ELF architecture (``x86_64``, ``aarch64``, ``arm``), ``None`` if it is no ELF file; ``first``
+    marks the one that the loader takes. ``loader_finds`` is false for a file that lies in a folder of the system but
+    that the loader passes over: its cache does not list it, or it lacks the name ``libedgetpu.so.1``.
     """
 
     path: str
@@ -22,6 +25,7 @@ class Library(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock | None = None
     google_build: str | None = None
     first: bool = False
+    loader_finds: bool = True
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +42,11 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PythonPackages(msgspec.Struct, frozen=True, kw_only=True):
-    """An interpreter and the packages that matter in it; versions are ``None`` where a package is not installed."""
+    """An interpreter and the packages that matter in it; versions are ``None`` where a package is not installed.
+
+    ``asked_for``: the person named it; else it is the one that runs this program, whose packages need not be those of
+    any application. ``libc`` is what its executable was linked against. With ``failure`` nothing else is known.
+    """
 
     executable: str
     version: str | None = None
@@ -52,10 +60,15 @@ class PythonPackages(msgspec.Struct, frozen=True, kw_only=True):
     pycoral: str | None = None
     pycoral_is_google: bool | None = None
     failure: str | None = None
+    asked_for: bool = False
+    libc: Literal["glibc", "musl"] | None = None
 
 
 class Runtime(msgspec.Struct, frozen=True, kw_only=True):
-    """User space: libraries in the loader's order, interpreters, CPU flags that the runtimes need."""
+    """User space: libraries in the loader's order, interpreters, the CPU's flags.
+
+    ``machine`` and ``bits`` are those of user space (of the process that looked): the kernel may be wider.
+    """
 
     libraries: tuple[Library, ...] = ()
     conflicting_packages: tuple[str, ...] = ()
@@ -63,3 +76,5 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     pythons: tuple[PythonPackages, ...] = ()
     cpu_flags: tuple[str, ...] | None = None
     libusb_present: bool | None = None
+    machine: str | None = None
+    bits: int | None = None

@@ -1,0 +1,1 @@
+"""Rules about access: rights, containers, virtual machines, and who holds an Edge TPU."""

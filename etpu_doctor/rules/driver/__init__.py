@@ -1,0 +1,1 @@
+"""Rules on the PCIe driver, gasket and apex, and on what keeps it from working."""

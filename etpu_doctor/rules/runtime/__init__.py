@@ -1,0 +1,1 @@
+"""Rules about user space: libedgetpu and the TFLite runtimes."""
