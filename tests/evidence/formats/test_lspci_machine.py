@@ -124,7 +124,7 @@ def test_another_file_starts_afresh() -> None:
 
 
 def test_what_follows_a_record_is_left() -> None:
-    """After the blank line the record is over; lines with other tags are not part of it."""
+    """After other text the record is over, whatever stands behind; blank lines alone do not end it."""
     recorder = read(LspciMachine, f"{BARE}Hello: you\n\nDriver:\tigc\n")
     assert ["Hello: you", "Driver:\tigc"] == recorder.left
     assert None is recorder.only.driver
