@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from etpu_doctor.evidence.formats.lspci import Lspci, LspciMachine
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.seen import Seen
-from tests.support.lspci_text import Recorder, machines, quoted_mm, read, records_vmmnnk
+from tests.support.lspci_text import machines, quoted_mm, read, records_vmmnnk
+from tests.support.recorder import Recorder
 
 RECORD = """\
 Slot:\t02:00.0
