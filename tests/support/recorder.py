@@ -42,9 +42,9 @@ class Recorder:
         return self.functions[0]
 
 
-def fed(parser: Callable[[Sink], Format], text: str, recorder: Recorder | None = None) -> Recorder:
+def fed(parser: Callable[[Sink], Format], text: str) -> Recorder:
     """Feed a text, line by line, to a parser of its own."""
-    sink = Recorder() if recorder is None else recorder
+    sink = Recorder()
     made = parser(sink)
     for number, line in enumerate(text.split("\n"), 1):
         if not made.feed(Line("paste.txt", number, line)):
