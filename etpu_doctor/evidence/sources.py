@@ -141,12 +141,13 @@ class _Reader:
 
     def _read_folder(self, path: str) -> None:
         self._kind = "capture"
+        folder = shown(os.path.basename(os.path.abspath(path)))
         try:
             names = sorted(os.listdir(path))
         except OSError as error:
-            raise EvidenceError(path, error.strerror or str(error)) from None
+            raise EvidenceError(folder, error.strerror or str(error)) from None
         if "case.toml" not in names and _ABOUT_THE_CAPTURE.issuperset(names):
-            raise EvidenceError(path, "the folder holds no evidence: neither sysfs files nor a listing")
+            raise EvidenceError(folder, "the folder holds no evidence: neither sysfs files nor a listing")
         if {"bus", "devices"}.issubset(names):
             self._add_tree(DirectoryTree(path, contained=True))
             return

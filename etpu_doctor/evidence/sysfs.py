@@ -9,6 +9,8 @@ import os
 import stat
 from typing import Protocol, TypeVar
 
+from etpu_doctor.evidence.patience import LIMIT_SECONDS, LOCK_TAKING, within
+
 ATTRIBUTE_LIMIT_BYTES = 65536
 _PAGE_BYTES = 4096
 """The kernel hands out a binary attribute (``descriptors``) by the page, whatever length is asked for (fs/kernfs)."""
@@ -104,6 +106,7 @@ class DirectoryTree:
         self._real_root = os.path.realpath(self.root) if contained else None
         self._flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if contained else 0)
         self._inside: dict[str, bool] = {}
+        self._busy: set[str] = set()
 
     def has(self, subsystem: str) -> bool:
         folder = folder_of(subsystem)
@@ -145,12 +148,24 @@ class DirectoryTree:
             self._note(f"{folder}/{name}", error)
             return None
         try:
-            return _read_all(handle)
+            return self._read_patiently(devpath, name, handle)
         except OSError as error:
             self._note(f"{folder}/{name}", error)
             return None
         finally:
             os.close(handle)
+
+    def _read_patiently(self, devpath: str, name: str, handle: int) -> bytes | None:
+        """Wait only so long for the lock of a live device, and not again for one that kept us waiting."""
+        if self._real_root is not None or name not in LOCK_TAKING:
+            return _read_all(handle)
+        if devpath in self._busy:
+            return None
+        try:
+            return within(LIMIT_SECONDS, lambda: _read_all(handle))
+        except TimeoutError:
+            self._busy.add(devpath)
+            raise
 
     def _contains(self, devpath: str) -> bool:
         if self._real_root is None:

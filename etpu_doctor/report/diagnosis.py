@@ -100,8 +100,8 @@ def _ranked(rule: str, group: list[Finding]) -> RankedCause:
     )
 
 
-def _order(cause: RankedCause) -> tuple[int, int, str]:
-    return (SEVERITY_RANK[cause.severity], CONFIDENCE_RANK[cause.confidence], cause.codes[0])
+def _order(cause: RankedCause) -> tuple[int, int, str, str]:
+    return (SEVERITY_RANK[cause.severity], CONFIDENCE_RANK[cause.confidence], cause.codes[0], cause.cause)
 
 
 def _depth(cause: str, present: dict[str, RankedCause]) -> int:

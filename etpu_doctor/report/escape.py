@@ -41,7 +41,7 @@ _PLAIN = str.maketrans(
 
 _MARKDOWN = str.maketrans(
     {
-        **{character: f"\\{character}" for character in "\\`*_[](){}#!~$@^"},
+        **{character: f"\\{character}" for character in "\\`*_[]{}#!~$@^"},
         # A backslash does not hide these from every parser of HTML and tables.
         "|": "&#124;",
         "<": "&lt;",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from importlib.resources import files
+from typing import Any
 
 import msgspec
 
@@ -19,7 +21,21 @@ def generate() -> str:
         **schema,
         "$defs": components,
     }
+    _clean_descriptions(whole)
     return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"
+
+
+def _clean_descriptions(node: Any) -> None:
+    """Take the indentation out of the descriptions: from Python 3.13 on docstrings come without it."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "description" and isinstance(value, str):
+                node[key] = inspect.cleandoc(value)
+            else:
+                _clean_descriptions(value)
+    elif isinstance(node, list):
+        for value in node:
+            _clean_descriptions(value)
 
 
 def main(arguments: list[str]) -> int:

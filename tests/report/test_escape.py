@@ -150,7 +150,7 @@ def test_wrap_of_a_huge_word() -> None:
     [
         ("plain words", "plain words"),
         ("a*b_c`d", r"a\*b\_c\`d"),
-        ("[x](y)#!", r"\[x\]\(y\)\#\!"),
+        ("[x](y)#!", r"\[x\](y)\#\!"),
         ("back\\slash", "back\\\\slash"),
         ("<b>&amp;|", "&lt;b&gt;&amp;amp;&#124;"),
         ("- item", r"\- item"),

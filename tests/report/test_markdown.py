@@ -33,7 +33,7 @@ REPLAY of capture "one" - not this machine
 
 | Delegate | Device | Plugged into | Speed | State |
 |---|---|---|---|---|
-| `usb:0` | `2-1.4` | port 4 of hub 2-1 \\(2109:0817\\) | 5 Gb/s | ready |
+| `usb:0` | `2-1.4` | port 4 of hub 2-1 (2109:0817) | 5 Gb/s | ready |
 
 ```text
 usb2  USB 3 bus (xhci_hcd)  4 ports  5 Gb/s
@@ -51,7 +51,7 @@ etpu-doctor 0.1.0, 2025-01-01T00:00:00Z; the evidence covers usb, usb-tree.
 def test_finding_in_full() -> None:
     """Every fact is given with where it was read, and every step of the remedy."""
     made = markdown.render(secondary_port())
-    assert "### ERROR: Edge TPU 2-1.4.3 is on port 3 of a hub behind a hub \\(2-1.4\\): a secondary port\n" in made
+    assert "### ERROR: Edge TPU 2-1.4.3 is on port 3 of a hub behind a hub (2-1.4): a secondary port\n" in made
     assert "`ETD113` `sub-hub-secondary-port`, likely\n" in made
     assert "- port chain 1.4.3 (`paste.txt:7`)\n" in made
     assert "\n**What to do:** Move it to a primary port" in made

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from etpu_doctor.evidence.formats.base import Format, Line, Sink
 from etpu_doctor.facts.pci import PciBar, PciFunction
-from etpu_doctor.facts.usb import UsbDevice
+from tests.support.recorder import Recorder
 
 _BRIDGE_CLASS = 0x0604
 _CLASSES = {
@@ -40,38 +40,6 @@ _SPEEDS = (2.5, 5.0, 8.0, 16.0, 32.0, 64.0)
 _WIDTHS = (1, 2, 4, 8, 16)
 _DRIVERS = (None, "apex", "vfio-pci", "pcieport", "xhci_hcd")
 _MODULES: tuple[tuple[str, ...], ...] = ((), ("apex",), ("apex", "gasket"), ("xhci_pci",))
-
-
-class Recorder:
-    """A sink that keeps what it is given; ``left`` are the lines that the parser did not take."""
-
-    def __init__(self) -> None:
-        self.functions: list[PciFunction] = []
-        self.covers: set[str] = set()
-        self.ignored: list[tuple[int, str]] = []
-        self.left: list[str] = []
-
-    def usb(self, device: UsbDevice) -> None:
-        """Refuse: lspci knows nothing of USB devices."""
-        raise AssertionError(device)
-
-    def pci(self, function: PciFunction) -> None:
-        """Keep a function."""
-        self.functions.append(function)
-
-    def cover(self, *names: str) -> None:
-        """Keep what is covered."""
-        self.covers.update(names)
-
-    def ignore(self, line: Line, why: str) -> None:
-        """Keep the number of a line set aside, and the reason."""
-        self.ignored.append((line.number, why))
-
-    @property
-    def only(self) -> PciFunction:
-        """The one function that was read."""
-        assert 1 == len(self.functions), self.functions
-        return self.functions[0]
 
 
 def read(parser: Callable[[Sink], Format], *texts: str) -> Recorder:

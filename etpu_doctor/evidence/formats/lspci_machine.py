@@ -48,6 +48,7 @@ class LspciMachine:
         self._tags: dict[str, str] = {}
         self._modules: list[str] = []
         self._kernel_shown = False
+        self._ended = False
 
     def starts(self, text: str) -> bool:
         """Whether the line opens a record."""
@@ -61,8 +62,11 @@ class LspciMachine:
             return True
         if self._slot is None:
             return False
-        # Blank lines end a record, but pastes also double every line: the next ``Slot:`` is the surer sign.
-        return not line.text.strip() or self._take_tag(line.text)
+        # Blank lines end a record, but pastes also double every line: other text is the surer sign.
+        if not line.text.strip():
+            return True
+        self._ended = self._ended or not self._take_tag(line.text)
+        return not self._ended
 
     def close(self) -> None:
         """Hand over the record in hand."""
@@ -77,7 +81,7 @@ class LspciMachine:
         if self._line is not None and self._line.file != line.file:
             self._kernel_shown = False
         self._line, self._slot = line, slot
-        self._tags, self._modules = {}, []
+        self._tags, self._modules, self._ended = {}, [], False
 
     def _take_tag(self, text: str) -> bool:
         tag, colon, value = text.strip().partition(":")

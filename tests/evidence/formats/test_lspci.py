@@ -16,7 +16,6 @@ from etpu_doctor.evidence.formats.lspci import Lspci, LspciTree, parse_header
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.seen import Seen
 from tests.support.lspci_text import (
-    Recorder,
     hex_dump,
     list_nn,
     list_nnk,
@@ -26,6 +25,7 @@ from tests.support.lspci_text import (
     read,
     tree_tv,
 )
+from tests.support.recorder import Recorder
 
 TPU_NN = "02:00.0 System peripheral [0880]: Global Unichip Corp. Coral Edge TPU [1ac1:089a]"
 TPU = PciFunction(

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from etpu_doctor.evidence.formats.lspci import Lspci, LspciMachine
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.seen import Seen
-from tests.support.lspci_text import Recorder, machines, quoted_mm, read, records_vmmnnk
+from tests.support.lspci_text import machines, quoted_mm, read, records_vmmnnk
+from tests.support.recorder import Recorder
 
 RECORD = """\
 Slot:\t02:00.0
@@ -124,7 +125,7 @@ def test_another_file_starts_afresh() -> None:
 
 
 def test_what_follows_a_record_is_left() -> None:
-    """After the blank line the record is over; lines with other tags are not part of it."""
+    """After other text the record is over, whatever stands behind; blank lines alone do not end it."""
     recorder = read(LspciMachine, f"{BARE}Hello: you\n\nDriver:\tigc\n")
     assert ["Hello: you", "Driver:\tigc"] == recorder.left
     assert None is recorder.only.driver

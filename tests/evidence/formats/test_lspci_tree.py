@@ -11,7 +11,8 @@ from etpu_doctor.evidence.formats.base import Line
 from etpu_doctor.evidence.formats.lspci import Lspci, LspciTree
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.seen import Seen
-from tests.support.lspci_text import Recorder, list_nn, machines, read, tree_tv
+from tests.support.lspci_text import list_nn, machines, read, tree_tv
+from tests.support.recorder import Recorder
 
 # Printed by lspci 3.9.0 on a virtual machine with a packet switch and two Edge TPUs.
 DUAL = r"""-[0000:00]-+-00.0  Intel Corporation 82G33/G31/P35/P31 Express DRAM Controller

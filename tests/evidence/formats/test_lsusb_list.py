@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from etpu_doctor.evidence.formats.base import Line
 from etpu_doctor.evidence.formats.lsusb_list import Lsusb
-from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.seen import Seen
 from etpu_doctor.facts.usb import UsbDevice
+from tests.support.recorder import Recorder, fed
 
 LISTING = """\
 Bus 002 Device 002: ID 18d1:9302 Google Inc. 
@@ -20,39 +20,10 @@ Bus 001 Device 001: ID 1d6b:0002 Linux Foundation 2.0 root hub
 TPU = "Bus 002 Device 005: ID 18d1:9302 Google Inc."
 
 
-class Recorder:
-    """A sink that keeps everything."""
-
-    def __init__(self) -> None:
-        self.devices: list[UsbDevice] = []
-        self.covers: set[str] = set()
-        self.ignored: list[tuple[int, str]] = []
-
-    def usb(self, device: UsbDevice) -> None:
-        """Keep a device."""
-        self.devices.append(device)
-
-    def pci(self, function: PciFunction) -> None:
-        """Fail: lsusb shows no PCI function."""
-        raise AssertionError(function)
-
-    def cover(self, *names: str) -> None:
-        """Keep what is covered."""
-        self.covers.update(names)
-
-    def ignore(self, line: Line, why: str) -> None:
-        """Keep what was set aside."""
-        self.ignored.append((line.number, why))
-
-
 def read(text: str) -> tuple[Recorder, list[str]]:
     """Feed a text; give the sink and the lines that were not taken."""
-    sink = Recorder()
-    parser = Lsusb(sink)
-    lines = [Line("paste.txt", number, line) for number, line in enumerate(text.split("\n"), 1)]
-    refused = [line.text for line in lines if not parser.feed(line)]
-    parser.close()
-    return sink, refused
+    sink = fed(Lsusb, text)
+    return sink, sink.left
 
 
 def one(text: str) -> UsbDevice:

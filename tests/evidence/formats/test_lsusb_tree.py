@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from etpu_doctor.evidence.formats.base import Line
 from etpu_doctor.evidence.formats.lsusb_tree import LsusbTree
 from etpu_doctor.evidence.formats.lsusb_tree_depth import Item, place
-from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.seen import Seen
 from etpu_doctor.facts.usb import UsbDevice, UsbInterface
 from tests.support.lsusb_text import render, usb_devices
+from tests.support.recorder import Recorder, fed
 
 ROOT = "/:  Bus 02.Port 1: Dev 1, Class=root_hub, Driver=xhci_hcd/7p, 5000M"
 OLD = """\
@@ -61,39 +61,10 @@ UNGLUED = re.sub(r"( {4,}\|)", r"\n\1", GLUED)
 GLUED_CHAINS = {36: (3,), 51: (3, 1), 40: (3, 2), 41: (3, 2, 1), 39: (3, 2, 2)}
 
 
-class Recorder:
-    """A sink that keeps everything."""
-
-    def __init__(self) -> None:
-        self.devices: list[UsbDevice] = []
-        self.covers: set[str] = set()
-        self.ignored: list[tuple[int, str]] = []
-
-    def usb(self, device: UsbDevice) -> None:
-        """Keep a device."""
-        self.devices.append(device)
-
-    def pci(self, function: PciFunction) -> None:
-        """Fail: lsusb shows no PCI function."""
-        raise AssertionError(function)
-
-    def cover(self, *names: str) -> None:
-        """Keep what is covered."""
-        self.covers.update(names)
-
-    def ignore(self, line: Line, why: str) -> None:
-        """Keep what was set aside."""
-        self.ignored.append((line.number, why))
-
-
 def read(text: str) -> tuple[Recorder, list[str]]:
     """Feed a text; give the sink and the lines that were not taken."""
-    sink = Recorder()
-    parser = LsusbTree(sink)
-    lines = [Line("paste.txt", number, line) for number, line in enumerate(text.split("\n"), 1)]
-    refused = [line.text for line in lines if not parser.feed(line)]
-    parser.close()
-    return sink, refused
+    sink = fed(LsusbTree, text)
+    return sink, sink.left
 
 
 def devices(text: str) -> list[UsbDevice]:

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etpu_doctor.evidence.formats.base import Line
 from etpu_doctor.evidence.formats.lsusb_list import Lsusb
 from etpu_doctor.evidence.formats.lsusb_verbose import VerboseBlock
-from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.seen import Seen
 from etpu_doctor.facts.usb import UsbDevice, UsbInterface
+from tests.support.recorder import Recorder, fed
 
 HEADER = "Bus 002 Device 002: ID 1a6e:089a Global Unichip Corp. "
 BOOT_LOADER = f"""\
@@ -155,38 +154,10 @@ Device Status:     0x0000
 """
 
 
-class Recorder:
-    """A sink that keeps devices and what is covered."""
-
-    def __init__(self) -> None:
-        self.devices: list[UsbDevice] = []
-        self.covers: set[str] = set()
-
-    def usb(self, device: UsbDevice) -> None:
-        """Keep a device."""
-        self.devices.append(device)
-
-    def pci(self, function: PciFunction) -> None:
-        """Fail: lsusb shows no PCI function."""
-        raise AssertionError(function)
-
-    def cover(self, *names: str) -> None:
-        """Keep what is covered."""
-        self.covers.update(names)
-
-    def ignore(self, line: Line, why: str) -> None:
-        """Fail: nothing here is set aside."""
-        raise AssertionError(line, why)
-
-
 def read(text: str) -> tuple[Recorder, list[str]]:
     """Feed a text; give the sink and the lines that were not taken."""
-    sink = Recorder()
-    parser = Lsusb(sink)
-    lines = [Line("paste.txt", number, line) for number, line in enumerate(text.split("\n"), 1)]
-    refused = [line.text for line in lines if not parser.feed(line)]
-    parser.close()
-    return sink, refused
+    sink = fed(Lsusb, text)
+    return sink, sink.left
 
 
 def one(text: str) -> UsbDevice:

@@ -1,0 +1,53 @@
+"""A sink for tests of parsers, and how to feed a text to one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from etpu_doctor.evidence.formats.base import Format, Line, Sink
+from etpu_doctor.facts.pci import PciFunction
+from etpu_doctor.facts.usb import UsbDevice
+
+
+class Recorder:
+    """A sink that keeps what it is given; ``left`` are the lines that the parser did not take."""
+
+    def __init__(self) -> None:
+        self.devices: list[UsbDevice] = []
+        self.functions: list[PciFunction] = []
+        self.covers: set[str] = set()
+        self.ignored: list[tuple[int, str]] = []
+        self.left: list[str] = []
+
+    def usb(self, device: UsbDevice) -> None:
+        """Keep a device."""
+        self.devices.append(device)
+
+    def pci(self, function: PciFunction) -> None:
+        """Keep a function."""
+        self.functions.append(function)
+
+    def cover(self, *names: str) -> None:
+        """Keep what is covered."""
+        self.covers.update(names)
+
+    def ignore(self, line: Line, why: str) -> None:
+        """Keep the number of a line set aside, and the reason."""
+        self.ignored.append((line.number, why))
+
+    @property
+    def only(self) -> PciFunction:
+        """The one function that was read."""
+        assert 1 == len(self.functions), self.functions
+        return self.functions[0]
+
+
+def fed(parser: Callable[[Sink], Format], text: str) -> Recorder:
+    """Feed a text, line by line, to a parser of its own."""
+    sink = Recorder()
+    made = parser(sink)
+    for number, line in enumerate(text.split("\n"), 1):
+        if not made.feed(Line("paste.txt", number, line)):
+            sink.left.append(line)
+    made.close()
+    return sink
