@@ -12,6 +12,7 @@ def run(arguments: Sequence[str]) -> int:
     """Judge and print."""
     parsing = common.parser("check", "Judge this machine, a capture, or pasted lsusb/lspci text.")
     common.add_source(parsing)
+    common.add_host(parsing)
     common.add_judgment(parsing)
     add_report_options(parsing)
     options = parsing.parse_args(list(arguments))

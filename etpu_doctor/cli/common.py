@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from etpu_doctor.cli import exit_codes
 from etpu_doctor.cli.errors import UsageError
+from etpu_doctor.evidence.around import HostRequest
 from etpu_doctor.evidence.errors import EvidenceError
 from etpu_doctor.evidence.gather import gather_live
 from etpu_doctor.facts.evidence import Evidence
@@ -63,6 +64,14 @@ def add_source(parsing: argparse.ArgumentParser) -> None:
     parsing.add_argument("--no-redact", action="store_true", help="keep host name, serial numbers and addresses")
 
 
+def add_host(parsing: argparse.ArgumentParser) -> None:
+    """What to look at besides the machine itself."""
+    parsing.add_argument("--python", action="append", metavar="PATH", help="also look at this interpreter's packages")
+    parsing.add_argument(
+        "--no-probe", action="store_true", help="do not ask libedgetpu (in a child process) what it lists"
+    )
+
+
 def add_judgment(parsing: argparse.ArgumentParser) -> None:
     """What the person knows and the evidence does not."""
     parsing.add_argument("--expect-tpus", type=count, metavar="N", help="how many Edge TPUs there should be")
@@ -85,7 +94,10 @@ def evidence_of(options: argparse.Namespace) -> Evidence:
     if not options.sources:
         if not os.path.isdir(options.root):
             raise EvidenceError(options.root, "no such directory")
-        return gather_live(options.root)
+        request = HostRequest(
+            pythons=getattr(options, "python", None) or (), probe=not getattr(options, "no_probe", False)
+        )
+        return gather_live(options.root, request=request)
     from etpu_doctor.evidence.sources import read_sources  # noqa: PLC0415 - a live check needs no parsers
 
     return read_sources(options.sources)

@@ -31,7 +31,7 @@ _NODES_LIMIT = 256
 
 def read_access(files: Files, evidence: Evidence, person: Person | None = None) -> tuple[Access, list[Missing]]:
     """What can be known of access without opening anything; the buses of ``evidence`` have been read before."""
-    person = person or this_process()
+    person = person or _asking(files)
     accounts = Accounts(files)
     asker = Asker(person, accounts, read_device_rules(files))
     nodes = tuple(read_node(files, path, tpu, asker) for path, tpu in _node_paths(files, evidence))
@@ -58,6 +58,12 @@ def read_access(files: Files, evidence: Evidence, person: Person | None = None) 
         holders_hidden=hidden,
     )
     return access, list(_missing(files, evidence, access, accounts))
+
+
+def _asking(files: Files) -> Person:
+    """This process; below another root its environment says nothing of what is looked at."""
+    person = this_process()
+    return person._replace(environment={}) if files.root else person
 
 
 def _node_paths(files: Files, evidence: Evidence) -> Iterator[tuple[str, str | None]]:

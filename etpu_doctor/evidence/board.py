@@ -18,8 +18,6 @@ _CONFIG_LIMIT_BYTES = 1 << 18
 _LINES_LIMIT = 64
 _LINE_LIMIT = 200
 _WORTH_KEEPING = (
-    "dtparam=pciex1",
-    "dtparam=nvme",
     "dtoverlay=pcie",
     "kernel=",
     "arm_64bit=",
@@ -108,9 +106,14 @@ def config_lines(content: str, model: str) -> tuple[str, ...]:
         line = raw.partition("#")[0].strip()
         if line.startswith("[") and line.endswith("]"):
             applies = _filter_applies(line[1:-1].strip().lower(), model)
-        elif applies and line.startswith(_WORTH_KEEPING) and len(found) < _LINES_LIMIT:
+        elif applies and _is_worth_keeping(line) and len(found) < _LINES_LIMIT:
             found.append(line[:_LINE_LIMIT])
     return tuple(found)
+
+
+def _is_worth_keeping(line: str) -> bool:
+    """Settings of PCIe, of the kernel's pages, and of the current on USB."""
+    return line.startswith(_WORTH_KEEPING) or (line.startswith("dtparam=") and ("pciex1" in line or "nvme" in line))
 
 
 def _filter_applies(name: str, model: str) -> bool:

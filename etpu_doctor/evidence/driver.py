@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from etpu_doctor.evidence.dkms import read_dkms
 from etpu_doctor.evidence.files import Files
 from etpu_doctor.facts.driver import DkmsState, Driver, KernelModule, ModuleOrigin
@@ -17,7 +19,13 @@ _MODULE_ROOTS = ("/lib/modules", "/usr/lib/modules", "/run/booted-system/kernel-
 _FOLDERS = ("updates/dkms", "updates", "extra", "extra/gasket", "weak-updates", "kernel/drivers/staging/gasket", "misc")
 _SUFFIXES = (".ko", ".ko.zst", ".ko.xz", ".ko.gz")
 _IN_TREE = "kernel/drivers/staging/gasket/"
-_MODPROBE_FOLDERS = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
+_MODPROBE_FOLDERS = (
+    "/etc/modprobe.d",
+    "/run/modprobe.d",
+    "/usr/local/lib/modprobe.d",
+    "/usr/lib/modprobe.d",
+    "/lib/modprobe.d",
+)
 _MODPROBE_LIMIT_BYTES = 1 << 18
 _MODPROBE_FILES_LIMIT = 200
 _DOES_NOTHING = ("/bin/true", "/bin/false", "/usr/bin/true", "/usr/bin/false", "true", "false", ":")
@@ -30,10 +38,11 @@ def read_driver(files: Files, kernel_release: str | None) -> tuple[Driver, list[
     """
     folder = _module_folder(files, kernel_release)
     dkms, missing = read_dkms(files)
+    kernel = _kernel(files, folder, dkms, kernel_release)
     words = _command_line(files)
     secure_boot = _secure_boot(files)
     driver = Driver(
-        modules=tuple(_modules(files, folder, dkms, kernel_release)),
+        modules=tuple(_module(files, name, kernel) for name in NAMES),
         dkms=dkms,
         headers_present=_headers(files, folder, kernel_release),
         secure_boot=secure_boot,
@@ -53,22 +62,35 @@ def _module_folder(files: Files, release: str | None) -> str | None:
     return next((folder for folder in candidates if files.exists(folder)), None)
 
 
-def _modules(files: Files, folder: str | None, dkms: DkmsState | None, release: str | None) -> list[KernelModule]:
+class _Kernel(NamedTuple):
+    """Where the running kernel's modules are: their folder, its two lists, and whether DKMS installed into it."""
+
+    folder: str | None
+    listing: bytes | None
+    builtin: bytes | None
+    dkms: bool
+
+
+def _kernel(files: Files, folder: str | None, dkms: DkmsState | None, release: str | None) -> _Kernel:
     listing = files.read(f"{folder}/modules.dep") if folder else None
-    listed = {name: listed_path(listing, name) if listing is not None else None for name in NAMES}
-    builtin = files.read(f"{folder}/modules.builtin") if folder and not all(listed.values()) else None
+    builtin = files.read(f"{folder}/modules.builtin") if folder else None
+    installed = dkms is not None and dkms.status.get(release or "") == "installed"
+    return _Kernel(folder, listing, builtin, installed)
+
+
+def _module(files: Files, name: str, kernel: _Kernel) -> KernelModule:
+    listed = listed_path(kernel.listing, name) if kernel.listing is not None else None
+    path = listed or (_unlisted(files, kernel.folder, name) if kernel.folder is not None else None)
+    path = path.removeprefix(f"{kernel.folder}/") if path is not None else None  # Old lists give whole paths.
     has_list = files.names("/sys/module") is not None
-    return [
-        KernelModule(
-            name=name,
-            loaded=files.exists(f"/sys/module/{name}") if has_list else None,
-            version=_word(files.text(f"/sys/module/{name}/version", 4096)),
-            in_modules_dep=None if listing is None else listed[name] is not None,
-            file=_file(files, folder, name, listed[name]),
-            origin=_origin(files, folder, name, listed[name], builtin, dkms, release),
-        )
-        for name in NAMES
-    ]
+    return KernelModule(
+        name=name,
+        loaded=files.exists(f"/sys/module/{name}") if has_list else None,
+        version=_word(files.text(f"/sys/module/{name}/version", 4096)),
+        in_modules_dep=None if kernel.listing is None else listed is not None,
+        file=f"{kernel.folder}/{path}" if path is not None else None,
+        origin=_origin(path, name, kernel),
+    )
 
 
 def listed_path(listing: bytes, name: str) -> str | None:
@@ -86,40 +108,18 @@ def listed_path(listing: bytes, name: str) -> str | None:
     return None
 
 
-def _file(files: Files, folder: str | None, name: str, listed: str | None) -> str | None:
-    """The module's file: the one that is listed, else one that lies in a usual place."""
-    if folder is None:
-        return None
-    path = listed or _unlisted(files, folder, name)
-    return None if path is None else path if path.startswith("/") else f"{folder}/{path}"
-
-
 def _unlisted(files: Files, folder: str, name: str) -> str | None:
     paths = (f"{place}/{name}{suffix}" for place in _FOLDERS for suffix in _SUFFIXES)
     return next((path for path in paths if files.exists(f"{folder}/{path}")), None)
 
 
-def _origin(  # noqa: PLR0913 - the places that tell it are read once, for both modules
-    files: Files,
-    folder: str | None,
-    name: str,
-    listed: str | None,
-    builtin: bytes | None,
-    dkms: DkmsState | None,
-    release: str | None,
-) -> ModuleOrigin | None:
-    if folder is None:
-        return None
-    if builtin is not None and listed_path(builtin, name) is not None:
-        return "in-tree"
-    path = listed or _unlisted(files, folder, name)
+def _origin(path: str | None, name: str, kernel: _Kernel) -> ModuleOrigin | None:
     if path is None:
-        return None
+        return "in-tree" if kernel.builtin is not None and listed_path(kernel.builtin, name) is not None else None
     if path.startswith(_IN_TREE):
         return "in-tree"
     # Where DKMS puts modules is the distribution's choice; Fedora and its kin take extra/.
-    installed = dkms is not None and dkms.status.get(release or "") == "installed"
-    return "dkms" if "updates/dkms/" in path or installed else "other"
+    return "dkms" if path.startswith("updates/dkms/") or kernel.dkms else "other"
 
 
 def _word(text: str | None) -> str | None:
@@ -169,7 +169,7 @@ def _command_line(files: Files) -> tuple[str, ...] | None:
 
 
 def _blacklisted(files: Files, command_line: tuple[str, ...]) -> list[str]:
-    """Places that keep apex from being loaded. A blacklisted gasket alone does not: apex pulls it in (``modprobe.d(5)``)."""
+    """Places that keep apex from being loaded (``modprobe.d(5)``). To blacklist gasket alone does not."""
     found: list[str] = []
     for path in _modprobe_files(files):
         text = files.text(path, _MODPROBE_LIMIT_BYTES) or ""

@@ -13,9 +13,12 @@ from functools import cache
 import msgspec
 
 from etpu_doctor.evidence.live import is_pci_address
+from etpu_doctor.facts.access import Access
 from etpu_doctor.facts.evidence import Evidence, Ignored
 from etpu_doctor.facts.host import Host
+from etpu_doctor.facts.kernel_log import KernelLog
 from etpu_doctor.facts.pci import ApexNode, PciFunction
+from etpu_doctor.facts.runtime import Runtime
 from etpu_doctor.facts.seen import Seen
 from etpu_doctor.facts.usb import UsbDevice
 
@@ -197,6 +200,9 @@ def redact(evidence: Evidence, redactor: Redactor | None = None) -> Evidence:
         pci=tuple(_redact_function(function, redactor) for function in evidence.pci),
         apex=tuple(_redact_apex(node, redactor) for node in evidence.apex),
         ignored=tuple(_redact_ignored(run, redactor) for run in evidence.ignored),
+        kernel_log=_redact_log(evidence.kernel_log, redactor),
+        access=_redact_access(evidence.access, redactor),
+        runtime=_redact_runtime(evidence.runtime, redactor),
     )
 
 
@@ -210,6 +216,9 @@ def _learn(evidence: Evidence, redactor: Redactor) -> None:
         _redact_apex(node, redactor)
     for run in evidence.ignored:
         redactor.text(run.text)
+    _redact_access(evidence.access, redactor)
+    _redact_log(evidence.kernel_log, redactor)
+    _redact_runtime(evidence.runtime, redactor)
 
 
 def _redact_host(host: Host, redactor: Redactor) -> Host:
@@ -260,6 +269,55 @@ def _redact_apex(node: ApexNode, redactor: Redactor) -> ApexNode:
     if unique is None:
         return node
     return msgspec.structs.replace(node, attributes={**node.attributes, "unique_id": redactor.token("serial", unique)})
+
+
+def _redact_log(log: KernelLog | None, redactor: Redactor) -> KernelLog | None:
+    if log is None:
+        return None
+    messages = tuple(msgspec.structs.replace(line, text=redactor.text(line.text)) for line in log.messages)
+    return msgspec.structs.replace(log, messages=messages)
+
+
+def _redact_access(access: Access | None, redactor: Redactor) -> Access | None:
+    """User names, and groups of the same name. ``root`` and the groups of distributions tell nobody who this is."""
+    if access is None or access.user is None or access.user == "root":
+        return access
+    user = redactor.token("user", access.user)
+
+    def renamed(name: str | None) -> str | None:
+        return user if name == access.user else name
+
+    return msgspec.structs.replace(
+        access,
+        user=user,
+        session_groups=tuple(renamed(group) or group for group in access.session_groups),
+        account_groups=tuple(renamed(group) or group for group in access.account_groups),
+        nodes=tuple(
+            msgspec.structs.replace(node, owner=renamed(node.owner), group=renamed(node.group)) for node in access.nodes
+        ),
+    )
+
+
+def _redact_runtime(runtime: Runtime | None, redactor: Redactor) -> Runtime | None:
+    """Paths below home folders."""
+    if runtime is None:
+        return None
+    probe = runtime.probe
+    if probe is not None and probe.failure is not None:
+        probe = msgspec.structs.replace(probe, failure=redactor.text(probe.failure))
+    return msgspec.structs.replace(
+        runtime,
+        libraries=tuple(msgspec.structs.replace(each, path=redactor.name(each.path)) for each in runtime.libraries),
+        pythons=tuple(
+            msgspec.structs.replace(
+                each,
+                executable=redactor.name(each.executable),
+                failure=None if each.failure is None else redactor.text(each.failure),
+            )
+            for each in runtime.pythons
+        ),
+        probe=probe,
+    )
 
 
 def _redact_ignored(run: Ignored, redactor: Redactor) -> Ignored:

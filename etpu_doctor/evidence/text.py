@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from etpu_doctor.evidence.cleaning import clean, is_markup
 from etpu_doctor.evidence.collector import Collector
 from etpu_doctor.evidence.formats.base import NOT_UNDERSTOOD, Format, Line
+from etpu_doctor.evidence.formats.kernel_log import KernelLogText
 from etpu_doctor.evidence.formats.lspci import Lspci
 from etpu_doctor.evidence.formats.lspci_machine import LspciMachine
 from etpu_doctor.evidence.formats.lspci_tree import LspciTree
@@ -19,6 +20,7 @@ _FIRST_CHARACTERS = "+\\`Cc"
 def formats(collector: Collector) -> tuple[Format, ...]:
     """Every parser, the most specific first."""
     return (
+        KernelLogText(collector),
         LsusbTree(collector),
         Lsusb(collector),
         LspciMachine(collector),

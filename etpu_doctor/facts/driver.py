@@ -41,9 +41,9 @@ class DkmsState(msgspec.Struct, frozen=True, kw_only=True):
 class Driver(msgspec.Struct, frozen=True, kw_only=True):
     """Everything around the driver; ``None`` where it could not be read.
 
-    ``lockdown``: ``none``, ``integrity`` or ``confidentiality``. ``signatures_enforced``: the kernel takes signed modules
-    only (``module.sig_enforce``). ``command_line``: the kernel's, split into words. ``blacklisted_in``: the places
-    (``/etc/modprobe.d/x.conf:3``) that keep the driver from being loaded.
+    ``lockdown``: ``none``, ``integrity`` or ``confidentiality``. ``signatures_enforced``: the kernel takes signed
+    modules only (``module.sig_enforce``). ``command_line``: the kernel's, split into words. ``blacklisted_in``: the
+    places (``/etc/modprobe.d/x.conf:3``) that keep the driver from being loaded.
     """
 
     modules: tuple[KernelModule, ...] = ()

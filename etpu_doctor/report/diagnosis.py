@@ -12,10 +12,23 @@ from etpu_doctor.topology.machine import EdgeTpu
 _EXPLAINS: dict[str, frozenset[str]] = {
     "not-an-edge-tpu": frozenset({"no-device-visible"}),
     "dual-tpu-single-lane": frozenset({"no-device-visible"}),
-    "hub-power-budget": frozenset({"over-current", "dfu-not-initialised"}),
-    "over-current": frozenset({"cable-or-port-signal"}),
+    "undervoltage": frozenset(
+        {"over-current", "cable-or-port-signal", "autosuspend-or-reset", "dfu-not-initialised", "no-device-visible"}
+    ),
+    "hub-power-budget": frozenset(
+        {"over-current", "dfu-not-initialised", "cable-or-port-signal", "autosuspend-or-reset", "no-device-visible"}
+    ),
+    "over-current": frozenset({"cable-or-port-signal", "autosuspend-or-reset", "no-device-visible"}),
+    "cable-or-port-signal": frozenset(
+        {"autosuspend-or-reset", "usb2-link", "no-device-visible", "dfu-not-initialised"}
+    ),
     "full-speed-link": frozenset({"usb2-link", "bus-bandwidth"}),
     "usb2-link": frozenset({"bus-bandwidth"}),
+    "pcie-link-or-slot": frozenset({"no-device-visible", "apex-module-not-loaded"}),
+    "thermal": frozenset({"pcie-link-or-slot"}),
+    "hardware-defective": frozenset({"no-device-visible"}),
+    "python-unsupported": frozenset({"runtime-missing", "runtime-mismatch"}),
+    "architecture-cpu-unsupported": frozenset({"runtime-missing", "runtime-mismatch"}),
 }
 """A cause that explains another stands above it, whatever their severities."""
 

@@ -14,7 +14,16 @@ from etpu_doctor.rules import registry
 from etpu_doctor.rules.finding import Rule
 from etpu_doctor.rules.registry import RULES, find
 
-FAMILIES = {"1": "usb", "2": "power", "3": "bandwidth", "4": "pci"}
+FAMILIES = {
+    "1": "usb",
+    "2": "power",
+    "3": "bandwidth",
+    "4": "pci",
+    "5": "driver",
+    "6": "access",
+    "7": "runtime",
+    "8": "thermal",
+}
 HEADINGS = ["What it means", "Why it matters", "How to fix", "What it cannot see", "Source"]
 BY_CODE = {rule.info.code: rule for rule in RULES}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from etpu_doctor.evidence.formats.base import Format, Line, Sink
+from etpu_doctor.facts.application import DetectorConfig, RuntimeMessage
+from etpu_doctor.facts.kernel_log import KernelMessage
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.usb import UsbDevice
 
@@ -18,6 +20,8 @@ class Recorder:
         self.covers: set[str] = set()
         self.ignored: list[tuple[int, str]] = []
         self.left: list[str] = []
+        self.messages: list[KernelMessage] = []
+        self.kernel_line_count = 0
 
     def usb(self, device: UsbDevice) -> None:
         """Keep a device."""
@@ -26,6 +30,22 @@ class Recorder:
     def pci(self, function: PciFunction) -> None:
         """Keep a function."""
         self.functions.append(function)
+
+    def kernel(self, message: KernelMessage) -> None:
+        """Keep a recognised line of a kernel log."""
+        self.messages.append(message)
+
+    def kernel_lines(self, count: int) -> None:
+        """Count the lines of a kernel log."""
+        self.kernel_line_count += count
+
+    def detector(self, config: DetectorConfig) -> None:
+        """Fail: no parser here reads configurations."""
+        raise AssertionError(config)
+
+    def program(self, message: RuntimeMessage) -> None:
+        """Fail: no parser here reads what programs print."""
+        raise AssertionError(message)
 
     def cover(self, *names: str) -> None:
         """Keep what is covered."""

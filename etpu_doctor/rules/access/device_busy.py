@@ -19,8 +19,8 @@ INFO = RuleInfo(
     summary="A process holds the Edge TPU, or two do.",
     documentation="""\
 ## What it means
-One process at a time can use an Edge TPU. A USB one in use has the driver `usbfs` on its interface; a PCIe one names its
-owner in `device_owner`. In use by the program that is meant to use it, all is well.
+One process at a time can use an Edge TPU. A USB one in use has the driver `usbfs` on its interface; a PCIe one names
+its owner in `device_owner`. In use by the program that is meant to use it, all is well.
 
 ## Why it matters
 A second program is not told so. On USB, libedgetpu resets the port before it claims the device: the program that had it

@@ -20,9 +20,9 @@ INFO = RuleInfo(
     summary="A virtual machine was given one identity of the USB Edge TPU, or may have been.",
     documentation="""\
 ## What it means
-The first program that opens a USB Edge TPU loads its firmware. The stick then leaves the bus as 1a6e:089a and comes back
-as 18d1:9302: to a hypervisor that passes devices by identity this is another device, which stays on the host unless it
-is passed as well. After a power cut it is 1a6e:089a again.
+The first program that opens a USB Edge TPU loads its firmware. The stick then leaves the bus as 1a6e:089a and comes
+back as 18d1:9302: to a hypervisor that passes devices by identity this is another device, which stays on the host
+unless it is passed as well. After a power cut it is 1a6e:089a again.
 
 ## Why it matters
 The stick vanishes from the virtual machine in the middle of the first open, or after each power cut.
@@ -172,7 +172,7 @@ def _remedy(access: Access) -> Remedy:
                 "In a PowerShell on Windows as administrator: usbipd list, then usbipd bind --busid BUSID.",
                 "Attach it and leave this running: usbipd attach --wsl --busid BUSID --auto-attach",
                 "Start a program that opens it once; it fails, and usbipd list now shows 18d1:9302.",
-                "Bind it again, in that identity: usbipd bind --busid BUSID. From then on it is attached again by itself.",
+                "Bind it again, in that identity: usbipd bind --busid BUSID. From then on it comes back by itself.",
             ),
             commands=(Command(command="etpu-doctor setup wsl", why="prints the commands"), watch),
         )

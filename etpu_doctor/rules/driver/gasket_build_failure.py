@@ -54,7 +54,7 @@ def check(machine: Machine) -> Iterator[Finding]:
         return
     lines = said(machine, INFO.name)
     if lines:
-        yield _reported(machine, cards, lines)
+        yield _reported(cards, lines)
 
 
 def _finding(machine: Machine, cards: list[EdgeTpu], severity: Severity) -> Finding:
@@ -113,7 +113,7 @@ def _is_plain(path: str) -> bool:
     return path.isascii() and path.replace("/", "").replace(".", "").replace("-", "").replace("_", "").isalnum()
 
 
-def _reported(machine: Machine, cards: list[EdgeTpu], lines: tuple[Fact, ...]) -> Finding:
+def _reported(cards: list[EdgeTpu], lines: tuple[Fact, ...]) -> Finding:
     from etpu_doctor.knowledge.gasket_breakage import breakage_of, breakage_table  # noqa: PLC0415 - as above
 
     known = next((each for line in lines if (each := breakage_of(str(line.value))) is not None), None)

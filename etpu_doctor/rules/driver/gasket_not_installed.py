@@ -11,7 +11,6 @@ from etpu_doctor.rules.driver_state import (
     idle_cards,
     ids,
     is_absent,
-    is_installed,
     module,
     own_cards,
     said,
@@ -56,7 +55,7 @@ def check(machine: Machine) -> Iterator[Finding]:
             yield _finding(machine, cards, _facts(machine), "certain")
         return
     lines = said(machine, INFO.name)
-    if lines and not (apex is not None and is_installed(apex) and apex.in_modules_dep):
+    if lines and not (apex is not None and apex.in_modules_dep):
         yield _finding(machine, own_cards(machine), lines, "likely")
     elif cards and apex is None:
         unnamed = [card for card in cards if not machine.pci[card.id].function.modules]
@@ -117,8 +116,8 @@ def _remedy(machine: Machine) -> Remedy:
         steps.append("Build it for this kernel: sudo dkms autoinstall")
     else:
         steps.append(
-            "Add Coral's package source (coral.ai, 'Get started with the M.2 or Mini PCIe Accelerator') and install the "
-            "driver: sudo apt install gasket-dkms. From kernel 6.4 on, build the package from "
+            "Add Coral's package source (coral.ai, 'Get started with the M.2 or Mini PCIe Accelerator'), then install "
+            "the driver: sudo apt install gasket-dkms. From kernel 6.4 on, build the package from "
             "github.com/google/gasket-driver; from 6.12 on, from github.com/feranick/gasket-driver."
         )
     steps.append("Load it: sudo modprobe apex. Then /dev/apex_0 is there.")
