@@ -16,12 +16,17 @@ import jsonschema
 import pytest
 
 from etpu_doctor.demos import DEFAULT, demos
+from etpu_doctor.evidence.sources import read_sources
 from etpu_doctor.report import markdown, text
 from etpu_doctor.report.report import Cause, Report
 from etpu_doctor.rules.finding import Finding
-from etpu_doctor.rules.registry import RULES
+from etpu_doctor.rules.registry import all_rules, rules_for
+from etpu_doctor.rules.run import run_rules
+from etpu_doctor.topology.build import build
 from tests.support import fixtures
 from tests.support.fixtures import DEMOS, FIXTURES, ROOT, Case
+
+RULES = all_rules()
 
 NAMES = fixtures.names()
 FOLDERS = [FIXTURES / name for name in NAMES] + [DEMOS / name for name in fixtures.names(DEMOS)]
@@ -182,6 +187,13 @@ def test_every_rule_has_a_fixture_that_fires_and_one_that_does_not(rule: Any) ->
     cases: list[Case] = [fixtures.case_of(FIXTURES / name) for name in NAMES]
     assert any(wanted.partition(" ")[0] == code for case in cases for wanted in case.fires)
     assert any(code in case.silent for case in cases)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rules_that_are_left_out_would_have_been_silent(name: str) -> None:
+    """A rule whose evidence is not there is not run, and running it would change nothing."""
+    machine = build(read_sources([str(FIXTURES / name)]))
+    assert run_rules(machine, RULES) == run_rules(machine, rules_for(machine.evidence))
 
 
 def test_codes_are_unique() -> None:

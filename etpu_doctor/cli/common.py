@@ -11,9 +11,7 @@ from typing import Any, NoReturn
 
 from etpu_doctor.cli import exit_codes
 from etpu_doctor.cli.errors import UsageError
-from etpu_doctor.evidence.around import HostRequest
 from etpu_doctor.evidence.errors import EvidenceError
-from etpu_doctor.evidence.gather import gather_live
 from etpu_doctor.facts.evidence import Evidence
 from etpu_doctor.report.examine import Request, examine
 from etpu_doctor.report.report import Report
@@ -94,6 +92,9 @@ def evidence_of(options: argparse.Namespace) -> Evidence:
     if not options.sources:
         if not os.path.isdir(options.root):
             raise EvidenceError(options.root, "no such directory")
+        from etpu_doctor.evidence.around import HostRequest  # noqa: PLC0415 - a replay reads nothing of this host
+        from etpu_doctor.evidence.gather import gather_live  # noqa: PLC0415 - as above
+
         request = HostRequest(
             pythons=getattr(options, "python", None) or (), probe=not getattr(options, "no_probe", False)
         )

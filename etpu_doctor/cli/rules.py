@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from etpu_doctor.cli import common, exit_codes
 from etpu_doctor.cli.output import style, write_json
-from etpu_doctor.rules.registry import RULES
+from etpu_doctor.rules.registry import all_rules
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -15,7 +15,7 @@ def run(arguments: Sequence[str]) -> int:
     common.add_json(parsing)
     common.add_style(parsing)
     options = parsing.parse_args(list(arguments))
-    infos = [rule.info for rule in RULES]
+    infos = [rule.info for rule in all_rules()]
     if options.json:
         write_json({"rules": infos})
         return exit_codes.OK

@@ -10,7 +10,7 @@ from etpu_doctor.evidence.redact import redact
 from etpu_doctor.facts.evidence import Evidence, SourceKind
 from etpu_doctor.report.make import make_report
 from etpu_doctor.report.report import Report
-from etpu_doctor.rules.registry import RULES
+from etpu_doctor.rules.registry import rules_for
 from etpu_doctor.rules.run import run_rules, select
 from etpu_doctor.topology.build import build
 from etpu_doctor.topology.machine import Options
@@ -31,5 +31,5 @@ def examine(
     """Judge evidence. ``kind`` and ``name`` mark a replay."""
     request = request or Request()
     machine = build(redact(evidence) if request.redact else evidence, request.options)
-    findings = run_rules(machine, select(RULES, request.only, request.skip))
+    findings = run_rules(machine, select(rules_for(machine.evidence), request.only, request.skip))
     return make_report(machine, findings, kind=kind, name=name)

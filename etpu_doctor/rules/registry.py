@@ -1,75 +1,104 @@
-"""The list of rules: explicit, in the order of their codes. Codes are never used twice."""
+"""The list of rules: explicit, in the order of their codes. Codes are never used twice.
+
+A rule's module is imported when its evidence is there: a report of the buses alone needs less than half of them, and
+each costs start-up.
+"""
 
 from __future__ import annotations
 
-from etpu_doctor.rules.bandwidth import bus_bandwidth, no_bandwidth
-from etpu_doctor.rules.finding import Rule
-from etpu_doctor.rules.pci import aspm, dual_tpu_single_lane, msi_x_interrupts, pcie_link_or_slot, probe_errors
-from etpu_doctor.rules.power import hub_power_budget, over_current, over_current_log, power_refused, undervoltage
-from etpu_doctor.rules.runtime import (
-    architecture_cpu_unsupported,
-    clock_conflict,
-    enumeration_differs,
-    numpy_mismatch,
-    python_unsupported,
-    runtime_mismatch,
-    runtime_missing,
-)
-from etpu_doctor.rules.usb import (
-    autosuspend,
-    cable_or_port_signal,
-    dfu_not_initialised,
-    full_speed_link,
-    hardware_defective,
-    inventory,
-    no_device_visible,
-    not_an_edge_tpu,
-    resets,
-    sub_hub_secondary_port,
-    usb2_link,
-)
+from importlib import import_module
 
-RULES: tuple[Rule, ...] = tuple(
-    Rule(info=module.INFO, check=module.check)
-    for module in (
-        no_device_visible,
-        inventory,
-        not_an_edge_tpu,
-        usb2_link,
-        full_speed_link,
-        dfu_not_initialised,
-        sub_hub_secondary_port,
-        autosuspend,
-        cable_or_port_signal,
-        resets,
-        hardware_defective,
-        hub_power_budget,
-        over_current,
-        over_current_log,
-        power_refused,
-        undervoltage,
-        bus_bandwidth,
-        no_bandwidth,
-        pcie_link_or_slot,
-        dual_tpu_single_lane,
-        msi_x_interrupts,
-        aspm,
-        probe_errors,
-        runtime_missing,
-        runtime_mismatch,
-        numpy_mismatch,
-        python_unsupported,
-        architecture_cpu_unsupported,
-        clock_conflict,
-        enumeration_differs,
-    )
+import msgspec
+
+from etpu_doctor.facts.evidence import Evidence
+from etpu_doctor.rules.finding import Rule
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A rule's module, and the parts of the evidence of which it needs one; none means that it always runs."""
+
+    module: str
+    needs: tuple[str, ...] = ()
+
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry("usb.no_device_visible"),
+    Entry("usb.inventory"),
+    Entry("usb.not_an_edge_tpu"),
+    Entry("usb.usb2_link"),
+    Entry("usb.full_speed_link"),
+    Entry("usb.dfu_not_initialised"),
+    Entry("usb.sub_hub_secondary_port"),
+    Entry("usb.autosuspend"),
+    Entry("usb.cable_or_port_signal", ("kernel_log",)),
+    Entry("usb.resets", ("kernel_log",)),
+    Entry("usb.hardware_defective", ("kernel_log",)),
+    Entry("power.hub_power_budget"),
+    Entry("power.over_current"),
+    Entry("power.over_current_log", ("kernel_log",)),
+    Entry("power.power_refused", ("kernel_log",)),
+    Entry("power.undervoltage", ("kernel_log", "board")),
+    Entry("power.board_budget", ("board",)),
+    Entry("bandwidth.bus_bandwidth"),
+    Entry("bandwidth.no_bandwidth", ("kernel_log",)),
+    Entry("pci.pcie_link_or_slot"),
+    Entry("pci.dual_tpu_single_lane"),
+    Entry("pci.msi_x_interrupts", ("kernel_log", "apex", "edge_tpu_card")),
+    Entry("pci.aspm", ("kernel_log", "driver")),
+    Entry("pci.probe_errors", ("kernel_log",)),
+    Entry("pci.board_pcie", ("board",)),
+    Entry("driver.gasket_not_installed", ("driver", "kernel_log", "edge_tpu_card")),
+    Entry("driver.gasket_build_failure", ("driver", "kernel_log", "edge_tpu_card")),
+    Entry("driver.apex_module_not_loaded", ("driver", "kernel_log", "edge_tpu_card")),
+    Entry("driver.in_tree_driver_conflict", ("driver", "kernel_log", "apex")),
+    Entry("driver.secure_boot_module_signing", ("driver", "kernel_log")),
+    Entry("driver.page_size_16k", ("edge_tpu_card",)),
+    Entry("access.permissions_udev", ("access",)),
+    Entry("access.container_no_access", ("access",)),
+    Entry("access.vm_passthrough_id_change", ("access",)),
+    Entry("access.device_busy", ("access",)),
+    Entry("runtime.runtime_missing", ("runtime",)),
+    Entry("runtime.runtime_mismatch", ("runtime",)),
+    Entry("runtime.numpy_mismatch", ("runtime",)),
+    Entry("runtime.python_unsupported", ("runtime",)),
+    Entry("runtime.architecture_cpu_unsupported", ("runtime",)),
+    Entry("runtime.clock_conflict", ("runtime",)),
+    Entry("runtime.enumeration_differs", ("runtime",)),
+    Entry("thermal.throttled", ("apex", "kernel_log")),
+    Entry("thermal.dead_sensor", ("apex",)),
 )
 
 REDIRECTS: dict[str, str] = {}
 """Codes that were renamed: old to new."""
 
+_EDGE_TPU_CARD = (0x1AC1, 0x089A)
+_PARTS = ("kernel_log", "driver", "access", "runtime", "board")
+
+
+def load(entry: Entry) -> Rule:
+    """The rule of an entry."""
+    module = import_module(f"etpu_doctor.rules.{entry.module}")
+    return Rule(info=module.INFO, check=module.check)
+
+
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule."""
+    return tuple(load(entry) for entry in ENTRIES)
+
+
+def rules_for(evidence: Evidence) -> list[Rule]:
+    """The rules that this evidence can make fire."""
+    there = {
+        name for name in ("kernel_log", "driver", "access", "runtime", "board") if getattr(evidence, name) is not None
+    }
+    if evidence.apex:
+        there.add("apex")
+    if any((function.vendor_id, function.device_id) == _EDGE_TPU_CARD for function in evidence.pci):
+        there.add("edge_tpu_card")
+    return [load(entry) for entry in ENTRIES if not entry.needs or not there.isdisjoint(entry.needs)]
+
 
 def find(name: str) -> list[Rule]:
     """Rules of a code or a name; a name may be served by several."""
     wanted = REDIRECTS.get(name.upper(), name)
-    return [rule for rule in RULES if wanted.upper() == rule.info.code or wanted == rule.info.name]
+    return [rule for rule in all_rules() if wanted.upper() == rule.info.code or wanted == rule.info.name]

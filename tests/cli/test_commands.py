@@ -16,9 +16,11 @@ from etpu_doctor.cli import COMMANDS, main
 from etpu_doctor.cli import output as cli_output
 from etpu_doctor.demos import DEFAULT, demos
 from etpu_doctor.rules import registry
-from etpu_doctor.rules.registry import RULES
+from etpu_doctor.rules.registry import all_rules
 from tests.cli import command_line
 from tests.cli.command_line import run, valid
+
+RULES = all_rules()
 
 Captured = pytest.CaptureFixture[bytes]
 

@@ -39,7 +39,7 @@ def test_names(tmp_path: Path) -> None:
 
 def test_groups_of_an_account(tmp_path: Path) -> None:
     """The primary group comes first, each group once; nobody is in none."""
-    put_accounts(tmp_path, group="mia:x:1000:mia\nplugdev:x:46:tom, mia\nplugdev:x:46:mia\n")
+    put_accounts(tmp_path, groups="mia:x:1000:mia\nplugdev:x:46:tom, mia\nplugdev:x:46:mia\n")
     known = accounts(tmp_path)
     assert ("mia", "plugdev") == known.groups_of("mia")
     assert ("plugdev",) == known.groups_of("tom")
@@ -49,7 +49,7 @@ def test_groups_of_an_account(tmp_path: Path) -> None:
 
 def test_the_first_entry_counts(tmp_path: Path) -> None:
     """Two names for one number: the C library takes the first, and so does this."""
-    put_accounts(tmp_path, passwd="root:x:0:0::/:/bin/sh\ntoor:x:0:0::/:/bin/sh\n")
+    put_accounts(tmp_path, users="root:x:0:0::/:/bin/sh\ntoor:x:0:0::/:/bin/sh\n")
     assert "root" == accounts(tmp_path).user_name(0)
 
 
@@ -95,7 +95,7 @@ def test_no_files(tmp_path: Path) -> None:
 )
 def test_lines_that_are_none(tmp_path: Path, line: str) -> None:
     """What is no entry is passed over, and the next one counts."""
-    put_accounts(tmp_path, passwd=f"{line}\nmia:x:1000:1000::/:/bin/sh\n", group=f"{line}\nplugdev:x:46:\n")
+    put_accounts(tmp_path, users=f"{line}\nmia:x:1000:1000::/:/bin/sh\n", groups=f"{line}\nplugdev:x:46:\n")
     known = accounts(tmp_path)
     assert {1000: "mia"} == known.users
     assert {46: "plugdev"}.items() <= known.groups.items()

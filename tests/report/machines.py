@@ -14,9 +14,11 @@ from etpu_doctor.report import text
 from etpu_doctor.report.make import error_report, make_report
 from etpu_doctor.report.report import Diagnosis, Report, ReportError, Source, Tool, Topology
 from etpu_doctor.rules.finding import Fact, Finding, Remedy
-from etpu_doctor.rules.registry import RULES
+from etpu_doctor.rules.registry import all_rules
 from etpu_doctor.rules.run import run_rules
 from etpu_doctor.topology.build import build
+
+RULES = all_rules()
 
 EVERYTHING = ("apex", "host", "pci", "pci-links", "pci-tree", "usb", "usb-ids", "usb-ports", "usb-power", "usb-tree")
 CONTROLLER = "0000:01:00.0"

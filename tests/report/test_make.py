@@ -14,7 +14,7 @@ from etpu_doctor.facts.seen import Seen
 from etpu_doctor.facts.usb import UsbDevice
 from etpu_doctor.report.make import error_report, make_report, timestamp
 from etpu_doctor.report.report import PciTreeNode, Report, ReportError, UsbTreeNode
-from etpu_doctor.rules.registry import RULES
+from etpu_doctor.rules.registry import all_rules
 from etpu_doctor.rules.run import run_rules
 from etpu_doctor.topology.build import build
 from etpu_doctor.topology.link import PathLimit
@@ -34,6 +34,8 @@ from tests.support.facts import (
     usb,
     xhci,
 )
+
+RULES = all_rules()
 
 
 def report(*facts: Any) -> Report:

@@ -20,7 +20,7 @@ from etpu_doctor.report import text
 from etpu_doctor.report.escape import cells
 from etpu_doctor.report.report import Report
 from etpu_doctor.rules.finding import Command, Fact, Finding, Remedy, RuleInfo
-from etpu_doctor.rules.registry import RULES
+from etpu_doctor.rules.registry import all_rules
 from tests.report.machines import (
     device,
     devices_shown,
@@ -38,6 +38,8 @@ from tests.report.machines import (
     unnamed_leaf,
     with_findings,
 )
+
+RULES = all_rules()
 
 WIDTHS = [24, 40, 80, 120]
 MACHINES = [secondary_port, slow_cable, pasted_tree, pci_only, report]

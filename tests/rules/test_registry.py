@@ -12,7 +12,9 @@ import etpu_doctor.rules
 from etpu_doctor.report.report import Cause
 from etpu_doctor.rules import registry
 from etpu_doctor.rules.finding import Rule
-from etpu_doctor.rules.registry import RULES, find
+from etpu_doctor.rules.registry import all_rules, find
+
+RULES = all_rules()
 
 FAMILIES = {
     "1": "usb",

@@ -8,10 +8,12 @@ from itertools import permutations
 import pytest
 
 from etpu_doctor.rules.finding import CONFIDENCE_RANK, SEVERITY_RANK, Finding, Rule, RuleInfo
-from etpu_doctor.rules.registry import RULES
+from etpu_doctor.rules.registry import all_rules
 from etpu_doctor.rules.run import run_rules, select
 from etpu_doctor.topology.machine import Machine
 from tests.support.facts import hub, machine, root, storage, tpu
+
+RULES = all_rules()
 
 
 def finding(code: str = "ETD999", **fields: object) -> Finding:

@@ -20,7 +20,8 @@ Indentation is what hangs on what; ``#`` begins a comment; values with blanks ar
 * ``pci ADDRESS KIND``: a function; kinds are those of ``catalogue.PCI_PARTS``. ``id=1b21:1182``, ``driver=apex`` (or
   ``driver=none``), ``link=2x1`` or ``link=1x1/2x1`` (PCIe generation and lanes: now, and at most), ``bus=03`` for a
   bridge with nothing below, ``under=platform/...`` for a root complex that hangs on a platform device. For an Edge
-  TPU: ``apex=0``, ``bars=unassigned``, ``ones`` (configuration space all ones), ``msix=on`` or ``off``.
+  TPU: ``apex=0`` (with it ``temp=92300``, ``status=DEAD``, ``staging`` for the kernel's old driver),
+  ``bars=unassigned``, ``ones`` (configuration space all ones), ``msix=on`` or ``off``.
 * ``platform PATH DRIVER``: a controller that is no PCI function (``platform soc/3f980000.usb dwc_otg``).
 * ``root usb2=16 usb3=8``: the buses of a controller with that many ports each; ``usb1=2`` for a full-speed one.
   Port N of both is one socket; ``shift=2`` pairs USB 3 port N with USB 2 port N+2. ``speed=10000`` of the USB 3 bus,
@@ -252,7 +253,7 @@ class _Builder:
         function = _function(entry, address, path, part, parent)
         self._functions.append(function)
         if (apex := entry.option("apex")) is not None:
-            self._add_apex(int(apex), function)
+            self._add_apex(int(apex), function, entry)
         entry.done()
         for child in entry.children:
             if child.kind == "pci":
@@ -260,9 +261,13 @@ class _Builder:
             else:
                 self._add_root(child, path, function.driver or "")
 
-    def _add_apex(self, index: int, function: PciFunction) -> None:
+    def _add_apex(self, index: int, function: PciFunction, entry: Entry) -> None:
         path = f"{function.sysfs_devpath}/apex/apex_{index}"
-        attributes = {"pci_address": function.address, "status": "ALIVE", "is_device_owned": "0", "temp": "41800"}
+        status = entry.option("status") or "ALIVE"
+        attributes = {"pci_address": function.address, "status": status, "is_device_owned": "0"}
+        # The staging driver says 1.0 and has no temperature.
+        known = {"driver_version": "1.0"} if entry.flag("staging") else {"temp": entry.option("temp") or "41800"}
+        attributes |= known
         seen = (Seen("sysfs", path),)
         self._apex[index] = ApexNode(
             name=f"apex_{index}", pci_address=function.address, attributes=attributes, seen=seen

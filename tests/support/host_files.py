@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-PASSWD = "root:x:0:0:root:/root:/bin/bash\nmia:x:1000:1000:Mia,,,:/home/mia:/bin/bash\n"
-GROUP = "root:x:0:\nplugdev:x:46:mia,tom\napex:x:990:\nmia:x:1000:\n"
+USERS = "root:x:0:0:root:/root:/bin/bash\nmia:x:1000:1000:Mia,,,:/home/mia:/bin/bash\n"
+GROUPS = "root:x:0:\nplugdev:x:46:mia,tom\napex:x:990:\nmia:x:1000:\n"
 
 
 def put(root: Path, path: str, content: str | bytes = b"") -> Path:
@@ -35,10 +35,10 @@ def put_process(root: Path, pid: int, name: str, *held: str) -> None:
         os.symlink(target, folder / str(number))
 
 
-def put_accounts(root: Path, passwd: str = PASSWD, group: str = GROUP) -> None:
+def put_accounts(root: Path, users: str = USERS, groups: str = GROUPS) -> None:
     """Users and groups."""
-    put(root, "etc/passwd", passwd)
-    put(root, "etc/group", group)
+    put(root, "etc/passwd", users)
+    put(root, "etc/group", groups)
 
 
 def put_first_namespace(root: Path) -> None:

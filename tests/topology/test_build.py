@@ -14,12 +14,14 @@ from etpu_doctor.facts.evidence import Evidence
 from etpu_doctor.facts.pci import ApexNode, PciBar, PciFunction
 from etpu_doctor.facts.usb import UsbDevice, UsbInterface, UsbPort
 from etpu_doctor.rules.finding import Finding
-from etpu_doctor.rules.registry import RULES
+from etpu_doctor.rules.registry import all_rules
 from etpu_doctor.topology.bandwidth import shared_uplinks
 from etpu_doctor.topology.build import build, node_id
 from etpu_doctor.topology.link import path_limits
 from etpu_doctor.topology.machine import Machine
 from tests.support.facts import LIVE, bridge, evidence, hub, machine, pci, root, tpu, usb, xhci
+
+RULES = all_rules()
 
 small = st.integers(-1, 6)
 maybe_small = st.none() | small
