@@ -28,6 +28,26 @@ _MODPROBE_FOLDERS = (
 )
 _MODPROBE_LIMIT_BYTES = 1 << 18
 _MODPROBE_FILES_LIMIT = 200
+_TELLING = (
+    "amd_iommu",
+    "apex.",
+    "efi",
+    "gasket.",
+    "ima_",
+    "intel_iommu",
+    "iommu",
+    "lockdown",
+    "modprobe.blacklist",
+    "module.",
+    "module_blacklist",
+    "pci",
+    "swiotlb",
+    "usbcore.",
+    "vfio",
+    "xhci",
+)
+"""How the words of the command line begin whose values bear on devices and drivers."""
+
 _DOES_NOTHING = ("/bin/true", "/bin/false", "/usr/bin/true", "/usr/bin/false", "true", "false", ":")
 
 
@@ -165,7 +185,31 @@ def _signatures_enforced(files: Files) -> bool | None:
 
 def _command_line(files: Files) -> tuple[str, ...] | None:
     text = files.text("/proc/cmdline", 1 << 16)
-    return None if text is None else tuple(text.split())
+    return None if text is None else tuple(command_words(text))
+
+
+def command_words(text: str) -> list[str]:
+    """The kernel's own words of a command line, with the values of those that bear on devices and drivers.
+
+    Other values (disks, addresses, passwords of network disks, credentials) are replaced by ``…``: no rule needs them,
+    and evidence is passed on. What follows ``--`` is for init. Double quotes hold blanks together (``lib/cmdline.c``).
+    """
+    words: list[str] = []
+    for number, part in enumerate(text.split('"')):
+        # Odd parts stand in quotes: they go on with the word before, as does what follows without a blank.
+        pieces = [part] if number % 2 else part.split()
+        if number and words and pieces and not (number % 2 == 0 and part[:1].isspace()):
+            words[-1] += pieces.pop(0)
+        words += pieces
+        if number % 2 == 0 and part[-1:].isspace():
+            words.append("")
+    own = words[: words.index("--")] if "--" in words else words
+    return [_without_secret(word) for word in own if word]
+
+
+def _without_secret(word: str) -> str:
+    key, mark, _ = word.partition("=")
+    return word if not mark or key.startswith(_TELLING) else f"{key}=…"
 
 
 def _blacklisted(files: Files, command_line: tuple[str, ...]) -> list[str]:

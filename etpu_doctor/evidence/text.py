@@ -14,7 +14,7 @@ from etpu_doctor.evidence.formats.lspci_tree import LspciTree
 from etpu_doctor.evidence.formats.lsusb_list import Lsusb
 from etpu_doctor.evidence.formats.lsusb_tree import LsusbTree
 
-_FIRST_CHARACTERS = "+\\`Cc"
+_FIRST_CHARACTERS = "+\\`Cc[ULV"
 
 
 def formats(collector: Collector) -> tuple[Format, ...]:
@@ -51,7 +51,7 @@ class _Reader:
 
     def feed(self, line: Line) -> None:
         text = line.text
-        # Every header has a colon, a branch of a tree begins with a mark, an error of lsusb with a word: most lines of
+        # Every header has a colon, a branch of a tree begins with a mark, an error of lsusb or the kernel with a word: most of
         # a long listing can start nothing, and five parsers need not be asked.
         if ":" in text or text.lstrip()[:1] in _FIRST_CHARACTERS:
             for parser in self._parsers:

@@ -42,8 +42,9 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     """Everything around the driver; ``None`` where it could not be read.
 
     ``lockdown``: ``none``, ``integrity`` or ``confidentiality``. ``signatures_enforced``: the kernel takes signed
-    modules only (``module.sig_enforce``). ``command_line``: the kernel's, split into words. ``blacklisted_in``: the
-    places (``/etc/modprobe.d/x.conf:3``) that keep the driver from being loaded.
+    modules only (``module.sig_enforce``). ``command_line``: the kernel's, split into words; values that do
+    not bear on devices are left out (``root=…``). ``blacklisted_in``: the places (``/etc/modprobe.d/x.conf:3``) that
+    keep the driver from being loaded.
     """
 
     modules: tuple[KernelModule, ...] = ()

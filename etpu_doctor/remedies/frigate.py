@@ -84,7 +84,7 @@ _NOTES = (
         "several: each would take the first."
     ),
     (
-        "Frigate's container counts sticks in another order than programs on the host; the strings above are for the "
+        "Frigate's container counts sticks in another order than programs on the host; the strings here are for the "
         "container."
     ),
     "The container must get the devices: etpu-doctor setup compose.",

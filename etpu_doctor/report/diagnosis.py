@@ -27,6 +27,11 @@ _EXPLAINS: dict[str, frozenset[str]] = {
     "pcie-link-or-slot": frozenset({"no-device-visible", "apex-module-not-loaded"}),
     "thermal": frozenset({"pcie-link-or-slot"}),
     "hardware-defective": frozenset({"no-device-visible"}),
+    "secure-boot-module-signing": frozenset({"apex-module-not-loaded", "gasket-not-installed"}),
+    "gasket-build-failure": frozenset({"gasket-not-installed", "apex-module-not-loaded"}),
+    "gasket-not-installed": frozenset({"apex-module-not-loaded"}),
+    "vm-passthrough-id-change": frozenset({"no-device-visible", "autosuspend-or-reset"}),
+    "container-no-access": frozenset({"no-device-visible", "permissions-udev"}),
     "python-unsupported": frozenset({"runtime-missing", "runtime-mismatch"}),
     "architecture-cpu-unsupported": frozenset({"runtime-missing", "runtime-mismatch"}),
 }

@@ -16,7 +16,7 @@ from etpu_doctor.facts.access import Access
 from etpu_doctor.facts.evidence import Evidence, Missing
 from etpu_doctor.facts.usb import UsbDevice
 from tests.support.facts import apex, card, evidence, interface, root, storage, tpu
-from tests.support.host_files import put, put_accounts, put_device, put_first_namespace, put_process
+from tests.support.host_files import RefusingFiles, put, put_accounts, put_device, put_first_namespace, put_process
 
 MIA = Person(1000, 1000, (1000, 46), {})
 CORAL = 'SUBSYSTEM=="usb",ATTRS{idVendor}=="1a6e",ATTRS{idProduct}=="089a",GROUP="plugdev"\n'
@@ -177,19 +177,12 @@ def test_an_empty_root(tmp_path: Path) -> None:
     assert all(each.how for each in missing)
 
 
-def test_what_is_refused_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_refused_is_said(tmp_path: Path) -> None:
     """Files and nodes that may not be looked at are named with the command that would show them, quoted."""
     put(host(tmp_path), "etc/udev/rules.d/60-my coral.rules", CORAL)
     put_device(tmp_path, NODE)
-    look = os.stat
-
-    def refuse(path: str) -> os.stat_result:
-        if path.endswith(("my coral.rules", "002/003")):
-            raise PermissionError(13, "Permission denied")
-        return look(path)
-
-    monkeypatch.setattr(os, "stat", refuse)
-    access, missing = read(tmp_path, STICK)
+    files = RefusingFiles(tmp_path, "my coral.rules", "002/003")
+    access, missing = read_access(files, evidence(root(2), STICK), MIA)
     assert [None] == [node.exists for node in access.nodes]
     rules = "/etc/udev/rules.d/60-my coral.rules"
     assert [
@@ -198,17 +191,9 @@ def test_what_is_refused_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ] == [(each.what, each.why, each.how) for each in missing]
 
 
-def test_the_bus_folder_may_be_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bus_folder_may_be_closed(tmp_path: Path) -> None:
     """Then it is not known whether it is there."""
-    look = os.stat
-
-    def refuse(path: str) -> os.stat_result:
-        if path.endswith("/dev/bus/usb"):
-            raise PermissionError(13, "Permission denied")
-        return look(path)
-
-    monkeypatch.setattr(os, "stat", refuse)
-    access, missing = read(host(tmp_path))
+    access, missing = read_access(RefusingFiles(host(tmp_path), "/dev/bus/usb"), evidence(root(2)), MIA)
     assert access.usb_bus_mapped is None
     assert ["device node /dev/bus/usb"] == whats(missing)
 

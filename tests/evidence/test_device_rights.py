@@ -23,7 +23,7 @@ from etpu_doctor.evidence.device_rights import (
 )
 from etpu_doctor.evidence.files import Files
 from etpu_doctor.facts.access import NodeAccess
-from tests.support.host_files import put, put_accounts, put_device
+from tests.support.host_files import RefusingFiles, put, put_accounts, put_device
 
 MIA = Person(1000, 1000, (1000,), {})
 USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 1, 2, 4, 8, 0x10, 0x20
@@ -73,15 +73,10 @@ def test_no_node(tmp_path: Path) -> None:
     assert NodeAccess(path="/dev/apex_0", edge_tpu="2-1", exists=False) == node(tmp_path, "/dev/apex_0")
 
 
-def test_a_node_that_may_not_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_that_may_not_be_seen(tmp_path: Path) -> None:
     """A folder that is closed to this user does not tell whether the node is there."""
-
-    def refuse(_path: str) -> os.stat_result:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(os, "stat", refuse)
-    files = Files(str(tmp_path))
-    found = read_node(files, "/dev/apex_0", "2-1", Asker(MIA, Accounts(Files(str(tmp_path / "none"))), None))
+    files = RefusingFiles(tmp_path, "/dev/apex_0")
+    found = read_node(files, "/dev/apex_0", "2-1", Asker(MIA, Accounts(files), None))
     assert found.exists is None
     assert {"/dev/apex_0": "Permission denied"} == files.refused
 

@@ -17,12 +17,12 @@ from tests.support.elf import files_below
 
 TREE = "/var/lib/dkms/gasket"
 BUILD_LOG = f"{TREE}/1.0/build/make.log"
-NO_LLSEEK = "/var/lib/dkms/gasket/1.0/build/gasket_core.c:1376:19: error: {OPEN}no_llseek{CLOSE} undeclared here (not in a function)"
+NO_LLSEEK = f"{TREE}/1.0/build/gasket_core.c:1376:19: error: 'no_llseek' undeclared here (not in a function)"
 LOG = f"""DKMS make.log for gasket-1.0 for kernel 6.12.0-custom (x86_64)
 Mon Nov 18 01:51:31 PM AWST 2024
 make: Entering directory '/usr/src/linux-headers-6.12.0-custom'
   CC [M]  /var/lib/dkms/gasket/1.0/build/gasket_core.o
-{NO_LLSEEK}; did you mean {OPEN}noop_llseek{CLOSE}?
+{NO_LLSEEK}; did you mean 'noop_llseek'?
  1376 |         .llseek = no_llseek,
 make[2]: *** [scripts/Makefile.build:229: /var/lib/dkms/gasket/1.0/build/gasket_core.o] Error 1
 """
@@ -94,7 +94,7 @@ def test_no_package(tmp_path: Path) -> None:
 def test_a_failed_build(tmp_path: Path) -> None:
     """The line that explains it, its place, and the kernel that the log is about."""
     found = state(tmp_path, {BUILD_LOG: LOG})
-    assert f"{NO_LLSEEK}; did you mean {OPEN}noop_llseek{CLOSE}?" == found.build_error
+    assert f"{NO_LLSEEK}; did you mean 'noop_llseek'?" == found.build_error
     assert (f"{BUILD_LOG}:5", "6.12.0-custom") == (found.build_error_where, found.build_kernel)
 
 

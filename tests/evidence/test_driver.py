@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etpu_doctor.evidence.driver import SECURE_BOOT, forbids, listed_path, read_driver
+from etpu_doctor.evidence.driver import SECURE_BOOT, command_words, forbids, listed_path, read_driver
 from etpu_doctor.evidence.files import Files
 from etpu_doctor.facts.driver import Driver, KernelModule
 from tests.support.driver import FOLDER, RELEASE
@@ -194,6 +194,38 @@ def test_the_command_line(tmp_path: Path) -> None:
     """It is split into words; without the file it is unknown."""
     assert ("quiet", "pcie_aspm=off") == read(tmp_path, {"/proc/cmdline": "quiet  pcie_aspm=off\n"}).command_line
     assert read(tmp_path / "empty", {}).command_line is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("quiet root=UUID=0a1b ip=10.0.0.2 pci=nomsi", ["quiet", "root=…", "ip=…", "pci=nomsi"]),
+        ("vfio-pci.ids=1ac1:089a gasket.dma_bit_mask=32", ["vfio-pci.ids=1ac1:089a", "gasket.dma_bit_mask=32"]),
+        ('systemd.set_credential="a secret" quiet', ["systemd.set_credential=…", "quiet"]),
+        ('pci="nomsi,x y"z ro', ["pci=nomsi,x yz", "ro"]),
+        ('x "q r"', ["x", "q r"]),
+        ('a="not closed secret', ["a=…"]),
+        ("quiet -- --user me", ["quiet"]),
+        (" \n", []),
+        ("", []),
+    ],
+)
+def test_what_is_kept_of_the_command_line(text: str, expected: list[str]) -> None:
+    """Values that no rule needs do not get into the evidence, those in quotes neither; what is for init is left out."""
+    assert expected == command_words(text)
+
+
+@given(st.text())
+def test_any_command_line_is_answered(text: str) -> None:
+    """No text makes the splitting fail, and no word is empty."""
+    assert all(command_words(text))
+
+
+@given(st.text(alphabet="0123456789abcdef", min_size=8), st.sampled_from(["", " "]))
+def test_no_secret_is_kept(secret: str, blank: str) -> None:
+    """A value stays out, in quotes or not."""
+    words = command_words(f'ro rd.luks.key="{secret}{blank}{secret}" cryptkey={secret} pcie_aspm=off')
+    assert ["ro", "rd.luks.key=…", "cryptkey=…", "pcie_aspm=off"] == words
 
 
 def test_blacklists(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from etpu_doctor.evidence.files import Files
+
 USERS = "root:x:0:0:root:/root:/bin/bash\nmia:x:1000:1000:Mia,,,:/home/mia:/bin/bash\n"
 GROUPS = "root:x:0:\nplugdev:x:46:mia,tom\napex:x:990:\nmia:x:1000:\n"
 
@@ -46,3 +48,17 @@ def put_first_namespace(root: Path) -> None:
     put(root, "proc/self/uid_map", "         0          0 4294967295\n")
     put(root, "proc/2/comm", "kthreadd\n")
     put(root, "proc/2/cmdline", "")
+
+
+class RefusingFiles(Files):
+    """A root in which some paths may not be looked at."""
+
+    def __init__(self, root: Path, *endings: str) -> None:
+        super().__init__(str(root))
+        self._endings = endings
+
+    def stat(self, path: str) -> os.stat_result | None:
+        if path.endswith(self._endings):
+            self.refused[path] = "Permission denied"
+            return None
+        return super().stat(path)

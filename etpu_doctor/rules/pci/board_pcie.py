@@ -40,6 +40,7 @@ pull request 6126; google-coral/edgetpu issue 280.
 """,
 )
 
+_CONFIG = "/boot/firmware/config.txt"
 _ON = ("pciex1", "nvme")
 _NO = ("off", "no", "false", "0")
 _NO_MIP = "dtoverlay=pciex1-compat-pi5,no-mip"
@@ -72,6 +73,7 @@ def _switches_on(line: str) -> bool:
 
 
 def _off(machine: Machine, board: Board) -> Finding:
+    path = board.firmware_config_path or _CONFIG
     severity: Severity = "warning" if machine.options.expect_tpus else "info"
     return Finding(
         code=INFO.code,
@@ -84,7 +86,7 @@ def _off(machine: Machine, board: Board) -> Finding:
         remedy=Remedy(
             summary="If a PCIe Edge TPU is fitted, switch the connector on.",
             steps=(
-                f"Add these lines to {board.firmware_config_path} below [all]: dtparam=pciex1, {_NO_MIP}, {_DMA}",
+                f"Add these lines to {path} below [all]: dtparam=pciex1, {_NO_MIP}, {_DMA}",
                 "Restart. A card that is still not seen: power off, and reseat the flat cable on both ends.",
             ),
             commands=(Command(command="lspci -nn", why="lists 1ac1:089a if the card is there"),),
@@ -102,13 +104,13 @@ def _settings(board: Board, cards: list[EdgeTpu]) -> Iterator[Finding]:
         rule=INFO.name,
         severity="info",
         confidence="possible",
-        title=f"config.txt lacks settings that {cards_text(cards)} may need on a Raspberry Pi 5",
+        title=f"The config.txt of this Raspberry Pi 5 lacks settings that {cards_text(cards)} may need",
         subject=subject(cards),
         concerns=ids(cards),
         facts=tuple(Fact(name=line, value="not set", where=board.firmware_config_path) for line in missing),
         remedy=Remedy(
             summary="If the driver gets no interrupts, or programs end with HIB errors, add them.",
-            steps=(f"Add to {board.firmware_config_path} below [all]: {', '.join(missing)}", "Restart."),
+            steps=(f"Add to {board.firmware_config_path or _CONFIG} below [all]: {', '.join(missing)}", "Restart."),
             commands=(
                 Command(
                     command="sudo dmesg", why="shows 'Couldn't initialize interrupts' if they miss", needs_root=True
@@ -125,7 +127,7 @@ def _not_working(machine: Machine, known: KnownBoard, cards: list[EdgeTpu]) -> F
         rule=INFO.name,
         severity="warning",
         confidence="likely",
-        title=f"{cards_text(cards)} is on the PCIe of a Compute Module 4, which is reported not to work with Edge TPUs",
+        title=f"{cards_text(cards)}: the PCIe of a Compute Module 4 is reported not to work with Edge TPUs",
         subject=subject(cards),
         concerns=ids(cards),
         facts=(

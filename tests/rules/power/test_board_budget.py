@@ -11,7 +11,7 @@ from etpu_doctor.facts.host import Host
 from etpu_doctor.knowledge.boards import board_named
 from etpu_doctor.rules.power.board_budget import board_load, check
 from tests.support.driver import judged, machine
-from tests.support.facts import hub, root, steps, storage, tpu, usb, values
+from tests.support.facts import hub, ports, root, steps, storage, tpu, usb, values
 
 MAXIMUM = Host(libedgetpu_clock="maximum")
 
@@ -76,14 +76,28 @@ def test_a_hub_with_its_own_supply() -> None:
 
 def test_a_hub_without_a_supply() -> None:
     """What hangs on it is fed through it, and its two halves draw once."""
-    halves = [
+    facts: list[Any] = [
+        root(1, 480, ports=ports("usb2-port1")),
+        root(2, ports=ports("usb1-port1")),
         hub("1-1", 480, self_powered=False, max_power_ma=100),
-        hub("2-1", self_powered=False, max_power_ma=100),
+        hub("2-1", self_powered=False, max_power_ma=224),
+        tpu("2-1.1"),
+        storage("1-1.2", 480, max_power_ma=500),
     ]
-    built = machine(root(1, 480), root(2), *halves, tpu("2-1.1"), storage("1-1.2", 480, max_power_ma=500))
+    built = machine(*facts)
     known = board_named("raspberry-pi-4")
     assert known is not None
-    assert (("2-1.1",), 600) == (board_load(built, known).tpus, board_load(built, known).others_ma)
+    assert "2-1" == built.usb["1-1"].twin
+    assert (("2-1.1",), 724) == (board_load(built, known).tpus, board_load(built, known).others_ma)
+
+
+def test_what_declares_nothing() -> None:
+    """A device without a declaration counts with nothing: the sum is a lower bound."""
+    built = machine(root(2), tpu("2-1"), storage("2-2"), hub("2-3", self_powered=None, max_power_ma=None), tpu("2-3.1"))
+    known = board_named("raspberry-pi-4")
+    assert known is not None
+    # Whether that hub feeds what hangs on it is not known: it is not held against the board.
+    assert (("2-1",), 0) == (board_load(built, known).tpus, board_load(built, known).others_ma)
 
 
 @pytest.mark.parametrize(
