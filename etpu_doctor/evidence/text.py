@@ -51,8 +51,8 @@ class _Reader:
 
     def feed(self, line: Line) -> None:
         text = line.text
-        # Every header has a colon, a branch of a tree begins with a mark, an error of lsusb or the kernel with a word: most of
-        # a long listing can start nothing, and five parsers need not be asked.
+        # Every header has a colon, a branch of a tree begins with a mark, an error of lsusb or the kernel with a word:
+        # most of a long listing can start nothing, and five parsers need not be asked.
         if ":" in text or text.lstrip()[:1] in _FIRST_CHARACTERS:
             for parser in self._parsers:
                 if parser.starts(text):

@@ -24,14 +24,17 @@ _EXPLAINS: dict[str, frozenset[str]] = {
     ),
     "full-speed-link": frozenset({"usb2-link", "bus-bandwidth"}),
     "usb2-link": frozenset({"bus-bandwidth"}),
-    "pcie-link-or-slot": frozenset({"no-device-visible", "apex-module-not-loaded"}),
+    "pcie-link-or-slot": frozenset({"no-device-visible", "apex-module-not-loaded", "autosuspend-or-reset"}),
     "thermal": frozenset({"pcie-link-or-slot"}),
     "hardware-defective": frozenset({"no-device-visible"}),
     "secure-boot-module-signing": frozenset({"apex-module-not-loaded", "gasket-not-installed"}),
     "gasket-build-failure": frozenset({"gasket-not-installed", "apex-module-not-loaded"}),
     "gasket-not-installed": frozenset({"apex-module-not-loaded"}),
-    "vm-passthrough-id-change": frozenset({"no-device-visible", "autosuspend-or-reset"}),
-    "container-no-access": frozenset({"no-device-visible", "permissions-udev"}),
+    "in-tree-driver-conflict": frozenset({"apex-module-not-loaded", "thermal"}),
+    "permissions-udev": frozenset({"dfu-not-initialised"}),
+    "vm-passthrough-id-change": frozenset({"no-device-visible", "autosuspend-or-reset", "dfu-not-initialised"}),
+    "container-no-access": frozenset({"no-device-visible", "permissions-udev", "dfu-not-initialised"}),
+    "device-busy": frozenset({"autosuspend-or-reset"}),
     "python-unsupported": frozenset({"runtime-missing", "runtime-mismatch"}),
     "architecture-cpu-unsupported": frozenset({"runtime-missing", "runtime-mismatch"}),
 }
@@ -53,14 +56,16 @@ def diagnose(evidence: Evidence, tpus: Sequence[EdgeTpu], findings: Sequence[Fin
             ranked=tuple(ranked),
             next_evidence=_next_evidence(evidence) if first.confidence == "possible" else (),
         )
-    return _without_fault(evidence, tpus)
+    return _without_fault(evidence, tpus, findings)
 
 
-def _without_fault(evidence: Evidence, tpus: Sequence[EdgeTpu]) -> Diagnosis:
+def _without_fault(evidence: Evidence, tpus: Sequence[EdgeTpu], findings: Sequence[Finding]) -> Diagnosis:
     if not tpus:
         summary = "The evidence does not decide whether there is an Edge TPU"
         return Diagnosis(cause="unknown", confidence="certain", summary=summary, next_evidence=_next_evidence(evidence))
-    stuck = [tpu for tpu in tpus if tpu.state == "unconfigured"]
+    # A card that was given to a virtual machine is no fault, and the note on it says so.
+    given_away = {tpu for one in findings if one.rule == "apex-module-not-loaded" for tpu in one.concerns}
+    stuck = [tpu for tpu in tpus if tpu.state == "unconfigured" and tpu.id not in given_away]
     if stuck:
         return _stuck(evidence, stuck[0])
     possible = any(tpu.state == "possible" for tpu in tpus)

@@ -79,7 +79,8 @@ def _finding(machine: Machine, place: Place, severity: Severity, confidence: Con
     hub = hub_above(machine, place.node)
     steps = ["Unplug what else hangs on that hub, disks first, and see whether it comes back."]
     if hub is not None and severity == "warning":
-        steps += where_to_plug(machine, hub, fast=bool(is_superspeed(hub)))[:1]
+        elsewhere = where_to_plug(machine, hub, fast=bool(is_superspeed(hub)), failed_port=place.node)
+        steps += elsewhere[:1]
     return Finding(
         code=INFO.code,
         rule=INFO.name,

@@ -134,7 +134,7 @@ def _remedy(machine: Machine, place: Place, severity: Severity) -> Remedy:
     if hub is not None and not hub.is_root:
         steps.append("Plug the device straight into the computer, without the hub.")
     if hub is not None:
-        steps += where_to_plug(machine, hub)[:1]
+        steps += where_to_plug(machine, hub, failed_port=place.node)[:1]
     else:
         steps.append("Try another socket of the computer.")
     steps.append("If the same lines come with another cable on another computer, the device itself is suspect.")

@@ -65,7 +65,7 @@ def _fails_everywhere(machine: Machine) -> Iterator[Finding]:
         rule=INFO.name,
         severity="warning",
         confidence="possible",
-        title=f"A device does not come up on any of {where}: if it was the Edge TPU each time, it is defective",
+        title=f"A device comes up on none of {where}: if it was the Edge TPU each time, it or its cable is defective",
         subject="machine",
         facts=(
             Fact(name="places where the kernel gave up", value=", ".join(place.node for place in places)[:200]),

@@ -134,7 +134,7 @@ def _remedy(machine: Machine, place: Place, lines: list[KernelMessage]) -> Remed
     if any(line.message == "usb-disconnect" for line in lines):
         steps.append("If nobody unplugged it: it is the supply or the cable. Use a short cable and a powered hub.")
     if hub is not None:
-        steps += where_to_plug(machine, hub)[:1]
+        steps += where_to_plug(machine, hub, failed_port=place.node)[:1]
     commands = [WATCH]
     if place.present and place.node in machine.usb and "-" in place.node and not place.node.startswith("bus"):
         path = f"/sys/bus/usb/devices/{place.node}/power/control"
