@@ -244,7 +244,7 @@ def test_what_was_refused_is_missing_in_the_replay(root: Path, tmp_path: Path, m
     monkeypatch.setattr(os, "open", refuse)
     live = examine(gather_live(str(root)))
     capture_live(str(tmp_path / "b"), root=str(root))
-    assert 2 == len(live.source.missing)
+    assert 2 == len([gap for gap in live.source.missing if gap.what.endswith("/over_current_count")])
     assert comparable(live) == comparable(examine(read_sources([str(tmp_path / "b")])))
 
 

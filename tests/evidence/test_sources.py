@@ -36,7 +36,6 @@ TREE = """\
         |__ Port 4: Dev 7, If 0, Class=Vendor Specific Class, Driver=usbfs, 5000M
 """
 LSPCI = "01:00.0 System peripheral [0880]: Global Unichip Corp. Coral Edge TPU [1ac1:089a]\n"
-LOG = "[    1.0] usb 2-1: new SuperSpeed USB device number 2\n" * 50
 
 
 def put(folder: Path, **texts: str | bytes) -> Path:
@@ -186,10 +185,10 @@ class TestCaptures:
         assert [("b.txt", "more than 1 files in one folder")] == [(run.file, run.why) for run in evidence.ignored]
 
     def test_a_file_of_another_kind_is_one_entry(self, tmp_path: Path) -> None:
-        """In a capture, a kernel log is one ignored run with its length, beside others of the same folder."""
-        folder = put(tmp_path, dmesg_txt=LOG, notes_txt="one\n\ntwo\n", lspci_txt=LSPCI)
+        """In a capture, a file of no known format is one ignored run with its length, beside others of the folder."""
+        folder = put(tmp_path, diary_txt="a\n" * 50, notes_txt="one\n\ntwo\n", lspci_txt=LSPCI)
         evidence = read(folder)
-        assert [("dmesg.txt", 1, 50), ("notes.txt", 1, 3)] == [
+        assert [("diary.txt", 1, 50), ("notes.txt", 1, 3)] == [
             (run.file, run.line, run.last_line) for run in evidence.ignored
         ]
         assert 2 == evidence.ignored_count
