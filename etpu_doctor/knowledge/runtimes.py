@@ -22,10 +22,9 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     source: str
 
 
-class Pair(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What came of an official release with a range of versions of a package; ``observed`` were run."""
+class Observation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What came of a library with a range of versions of a package; the versions in ``observed`` were run."""
 
-    release: str
     package: str
     first: str
     last: str
@@ -35,18 +34,17 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     source: str
 
 
-class Rebuild(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The same for builds against another TensorFlow."""
+class Pair(Observation, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of an official release."""
+
+    release: str
+
+
+class Rebuild(Observation, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of builds against another TensorFlow."""
 
     tensorflow_first: str
     tensorflow_last: str
-    package: str
-    first: str
-    last: str
-    outcome: Outcome
-    observed: tuple[str, ...]
-    symptom: str
-    source: str
 
 
 class Wheel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

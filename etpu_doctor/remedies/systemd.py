@@ -18,7 +18,7 @@ from etpu_doctor.remedies.devices import (
 )
 from etpu_doctor.remedies.model import Setup, SetupFile
 from etpu_doctor.remedies.quoting import systemd_path
-from etpu_doctor.remedies.udev import reload_commands
+from etpu_doctor.remedies.udev import reload_commands, usb_match
 from etpu_doctor.report.escape import for_terminal
 from etpu_doctor.report.report import Report
 from etpu_doctor.rules.finding import Command
@@ -89,11 +89,7 @@ def _rules() -> str:
 
 
 def _usb_rule(identity: str) -> str:
-    vendor, _, product = identity.partition(":")
-    return (
-        f'SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="{vendor}", '
-        f'ATTR{{idProduct}}=="{product}", TAG+="systemd", ENV{{SYSTEMD_ALIAS}}+="{_ALIAS}%k"'
-    )
+    return f'{usb_match(identity)}, TAG+="systemd", ENV{{SYSTEMD_ALIAS}}+="{_ALIAS}%k"'
 
 
 def _unit(devices: tuple[str, ...]) -> str:

@@ -58,11 +58,15 @@ def rules() -> str:
 
 
 def _usb(identity: str) -> str:
+    return f'{usb_match(identity)}, MODE="0664", GROUP="{USB_GROUP}", TAG+="uaccess"'
+
+
+def usb_match(identity: str) -> str:
+    """What a udev rule asks of a USB device of this identity (``1a6e:089a``), without a comma at its end."""
     vendor, _, product = identity.partition(":")
     # ATTR is the device itself; ATTRS would match everything behind it as well.
     return (
-        f'SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="{vendor}", '
-        f'ATTR{{idProduct}}=="{product}", MODE="0664", GROUP="{USB_GROUP}", TAG+="uaccess"'
+        f'SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="{vendor}", ATTR{{idProduct}}=="{product}"'
     )
 
 
