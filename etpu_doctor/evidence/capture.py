@@ -59,6 +59,7 @@ def _notes(evidence: Evidence) -> CaptureNotes:
         access=evidence.access,
         runtime=evidence.runtime,
         board=evidence.board,
+        application=evidence.application,
     )
 
 

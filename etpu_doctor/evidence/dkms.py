@@ -15,7 +15,7 @@ _MODULES = ("gasket", "gasket-dkms")
 
 _STATUS_LIMIT_BYTES = 64 << 20
 _ENTRIES_LIMIT = 64
-_CANDIDATES_LIMIT = 200
+CANDIDATES_LIMIT = 200
 _LINE_LIMIT = 300
 _OWN_FOLDERS = frozenset({"build", "source", "original_module"})
 
@@ -79,8 +79,12 @@ def _build_error(files: Files, path: str) -> DkmsState | None:
     if found is None:
         return None
     number, line = found
-    short = line if len(line) <= _LINE_LIMIT else f"{line[: _LINE_LIMIT - 1]}…"
-    return DkmsState(build_error=short, build_error_where=f"{path}:{number}", build_kernel=log_kernel(log))
+    return DkmsState(build_error=shortened(line), build_error_where=f"{path}:{number}", build_kernel=log_kernel(log))
+
+
+def shortened(line: str) -> str:
+    """A line of make.log as it is kept: compilers are called with very long ones."""
+    return line if len(line) <= _LINE_LIMIT else f"{line[: _LINE_LIMIT - 1]}…"
 
 
 def log_kernel(log: str) -> str | None:
@@ -97,10 +101,20 @@ def error_line(log: str) -> tuple[int, str] | None:
     """Number and text of the line that explains a failed build: a known one, else the first error."""
     candidates: list[tuple[int, str]] = []
     for number, line in enumerate(log.split("\n"), start=1):
-        if "rror" in line or "***" in line or "missing binary" in line:
+        if may_explain(line):
             candidates.append((number, line.strip()))
-            if len(candidates) == _CANDIDATES_LIMIT:
+            if len(candidates) == CANDIDATES_LIMIT:
                 break
+    return telling_line(candidates)
+
+
+def may_explain(line: str) -> bool:
+    """Whether a line of make.log can be the reason of a failure."""
+    return "rror" in line or "***" in line or "missing binary" in line
+
+
+def telling_line(candidates: list[tuple[int, str]]) -> tuple[int, str] | None:
+    """Of the lines that can be the reason: a known one, else the first error."""
     if not candidates:
         return None
     # Imported here: parsing the table costs more than everything else, and most machines have no failed build.

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 
-from etpu_doctor.evidence.libedgetpu import clock_of, find_library
 from etpu_doctor.evidence.sysfs import SysfsTree, text
 from etpu_doctor.facts.host import Host
 
 
 def read_host(tree: SysfsTree, root: str = "/") -> Host:
-    """The live host. ``root`` is where ``/proc`` and ``/etc`` are looked for."""
+    """The live host, without its libedgetpu (``around``). ``root`` is where ``/proc`` and ``/etc`` are looked for."""
     system = os.uname()
-    library = find_library(root)
     return Host(
         # A host name may be any bytes; what is no text could not be written as JSON.
         hostname=os.fsencode(system.nodename).decode("utf-8", "replace") or None,
@@ -21,8 +19,6 @@ def read_host(tree: SysfsTree, root: str = "/") -> Host:
         os_name=_os_name(root),
         board_model=_board_model(tree, root),
         page_size_bytes=os.sysconf("SC_PAGE_SIZE"),
-        libedgetpu_path=library,
-        libedgetpu_clock=clock_of(library) if library else None,
     )
 
 

@@ -56,6 +56,12 @@ def probe_target(runtime: Runtime) -> str | None:
     return next((library.path for library in runtime.libraries if library.first), None)
 
 
+def library_at(files: Files, path: str) -> Library:
+    """The library that a person named, whatever the loader would take."""
+    library = _library(files, Place(path, loader_finds=False), installed_packages(files, search=True))
+    return msgspec.structs.replace(library, first=True)
+
+
 def _library(files: Files, place: Place, packages: list[Package]) -> Library:
     content = files.read(place.path, _LIBRARY_LIMIT_BYTES) or b""
     header = read_elf(content)

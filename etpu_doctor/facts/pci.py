@@ -24,6 +24,7 @@ class PciFunction(msgspec.Struct, frozen=True, kw_only=True):
     * ``class_code``: base class and subclass (0x0880); ``prog_if`` the byte below.
     * ``driver`` is meaningful only with ``driver_known``: ``None`` then means that no driver is bound.
     * link speeds in GT/s (2.5, 5, 8, 16, 32, 64), widths in lanes; ``None`` where the function has no PCIe link.
+    * ``aspm``: the sleep states that are enabled on the link (``L0s``, ``L1``), empty where it is disabled.
     * ``parent``: address of the bridge above, ``None`` on a root bus; meaningful only with ``parent_known``.
     * ``secondary_bus``, ``subordinate_bus``: bus range below a bridge.
     * ``port_type``: ``Root Port``, ``Upstream Port``, ``Downstream Port``, ``Endpoint`` ... as ``lspci -vv`` says.
@@ -49,6 +50,7 @@ class PciFunction(msgspec.Struct, frozen=True, kw_only=True):
     current_link_width: int | None = None
     max_link_speed_gts: float | None = None
     max_link_width: int | None = None
+    aspm: tuple[str, ...] | None = None
     parent: str | None = None
     parent_known: bool = False
     secondary_bus: int | None = None

@@ -6,7 +6,9 @@ from typing import Literal
 
 import msgspec
 
-SeenKind = Literal["sysfs", "lsusb-t", "lsusb", "lsusb-v", "lspci", "lspci-v", "lspci-t", "lspci-vmm"]
+SeenKind = Literal[
+    "sysfs", "lsusb-t", "lsusb", "lsusb-v", "lspci", "lspci-v", "lspci-t", "lspci-vmm", "kernel-log", "words"
+]
 
 
 class Seen(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from etpu_doctor.report.escape import for_terminal
 from etpu_doctor.report.report import Report
-from etpu_doctor.topology.delegate_index import readdir_order
+from etpu_doctor.topology.delegate_index import folder_order
 from etpu_doctor.topology.identity import DFU_ID, READY_ID, id_text
 from etpu_doctor.topology.machine import EdgeTpu
 
@@ -127,15 +127,9 @@ def delegate_strings_without_udev(report: Report) -> tuple[tuple[EdgeTpu, str], 
     pci = [(tpu, tpu.delegate_device) for tpu in pci_tpus(report)]
     usb = [tpu for tpu in usb_tpus(report) if tpu.delegate_device_without_udev is not None]
     if len(usb) > 1:
-        usb = _folder_order([tpu for tpu in usb if is_usb_place(tpu.id)])
+        usb = folder_order([tpu for tpu in usb if is_usb_place(tpu.id)])
     numbered = [(tpu, f"usb:{index}") for index, tpu in enumerate(usb)]
     return tuple((tpu, string) for tpu, string in _by_string([*pci, *numbered]) if is_delegate_string(string))
-
-
-def _folder_order(usb: list[EdgeTpu]) -> list[EdgeTpu]:
-    """Without udev libusb puts every device that it reads from the folder before those that it has."""
-    order = {name: index for index, name in enumerate(readdir_order([tpu.id for tpu in usb]))}
-    return sorted(usb, key=lambda tpu: order[tpu.id], reverse=True)
 
 
 def _by_string(pairs: Iterable[tuple[EdgeTpu, str | None]]) -> list[tuple[EdgeTpu, str]]:

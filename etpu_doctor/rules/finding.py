@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 import msgspec
@@ -69,6 +69,29 @@ class RuleInfo(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
     summary: str
     documentation: str
+
+
+Weight = tuple[Severity, Confidence]
+
+
+def about_machine(info: RuleInfo) -> Callable[[Machine, Weight, str, Iterable[Fact], Remedy], Finding]:
+    """Makes the findings of a rule about the machine as a whole, which concern all its Edge TPUs."""
+
+    def finding(machine: Machine, weight: Weight, title: str, facts: Iterable[Fact], remedy: Remedy) -> Finding:
+        severity, confidence = weight
+        return Finding(
+            code=info.code,
+            rule=info.name,
+            severity=severity,
+            confidence=confidence,
+            title=title,
+            subject="machine",
+            concerns=tuple(tpu.id for tpu in machine.edge_tpus),
+            facts=tuple(facts),
+            remedy=remedy,
+        )
+
+    return finding
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,9 @@ EDGE_TPU_IDS = frozenset({id_text(*DFU_ID), id_text(*READY_ID)})
 APEX_MESSAGES = "apex-"
 """Names of messages that only the Edge TPU's driver prints begin so."""
 
+CONTROLLER_DEATHS = frozenset({"usb-controller-dead", "usb-controller-given-up"})
+"""A USB controller died, and with it all that hung on it."""
+
 WATCH = Command(
     command="sudo dmesg --follow", why="shows the kernel's lines as they come; stop it with Ctrl+C", needs_root=True
 )

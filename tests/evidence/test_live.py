@@ -12,6 +12,7 @@ from etpu_doctor.evidence.sysfs import MemoryTree
 from etpu_doctor.facts.pci import ApexNode, PciBar, PciFunction
 from etpu_doctor.facts.seen import Seen
 from etpu_doctor.facts.usb import UsbDevice, UsbInterface, UsbPort
+from tests.support.facts import link
 from tests.support.sysfs_folder import (
     APEX,
     BRIDGE,
@@ -414,10 +415,7 @@ class TestPci:
             class_code=0x0604,
             prog_if=0,
             driver_known=True,
-            current_link_speed_gts=5,
-            current_link_width=1,
-            max_link_speed_gts=8,
-            max_link_width=4,
+            **link(5, 1, 8, 4),
             parent_known=True,
             secondary_bus=1,
             subordinate_bus=1,
@@ -439,10 +437,7 @@ class TestPci:
             revision=0,
             driver="apex",
             driver_known=True,
-            current_link_speed_gts=5,
-            current_link_width=1,
-            max_link_speed_gts=5,
-            max_link_width=1,
+            **link(5, 1, 5, 1),
             parent="0000:00:1c.0",
             parent_known=True,
             bars=(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from etpu_doctor.evidence.redact import Redactor, redact
 from etpu_doctor.evidence.sources import read_sources
+from etpu_doctor.facts.application import Application, RuntimeMessage
 from etpu_doctor.facts.evidence import Evidence, Ignored
 from etpu_doctor.facts.host import Host
 from etpu_doctor.facts.pci import ApexNode, PciFunction
@@ -280,3 +281,40 @@ def test_any_text_is_redacted_once(value: str) -> None:
 def test_hostile_lines(unit: str) -> None:
     """A line of 64 KiB made to be slow is redacted like any other."""
     assert isinstance(redacted(unit * (65536 // len(unit))), str)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("path: rtsp://admin:s3cret@192.168.7.31:554/live", "path: rtsp://secret-1@ip-1:554/live"),
+        ("rtsp://admin:p@ss!@cam/1", "rtsp://secret-1@cam/1"),
+        ("password: hunter2", "password: secret-1"),
+        ("  PASSWORD='hunter 2'", "  PASSWORD='secret-1'"),
+        ('{"api_key": "abc123"}', '{"api_key": "secret-1"}'),
+        ("token=abcdef", "token=secret-1"),
+        ("https://github.com/feranick/libedgetpu", "https://github.com/feranick/libedgetpu"),
+        ("http://host:8080/x", "http://host:8080/x"),
+        ("parameter-caching token", "parameter-caching token"),
+        ("password:", "password:"),
+    ],
+)
+def test_passwords(value: str, expected: str) -> None:
+    """Passwords of cameras and of accounts are secrets; addresses without them stay."""
+    assert expected == redacted(value)
+
+
+def test_a_library_below_a_home_folder() -> None:
+    """LD_LIBRARY_PATH may lead to one."""
+    host = redact(Evidence(kind="live", host=Host(libedgetpu_path="/home/jane/lib/libedgetpu.so.1"))).host
+    assert (None, "/home/user-1/lib/libedgetpu.so.1") == (host.hostname, host.libedgetpu_path)
+
+
+def test_what_programs_printed() -> None:
+    """Lines of programs, and the values in them, are redacted like any text."""
+    line = RuntimeMessage(
+        message="x", text="jane@laptop: no /home/jane/x", values={"path": "/home/jane/x"}, where="l:1"
+    )
+    application = redact(Evidence(kind="text", application=Application(messages=(line,)))).application
+    assert application is not None
+    (found,) = application.messages
+    assert ("user-1@host-1: no /home/user-1/x", {"path": "/home/user-1/x"}) == (found.text, found.values)

@@ -17,6 +17,7 @@ from etpu_doctor.rules.finding import Fact, Finding, Remedy
 from etpu_doctor.rules.registry import all_rules
 from etpu_doctor.rules.run import run_rules
 from etpu_doctor.topology.build import build
+from tests.support.facts import link
 
 RULES = all_rules()
 
@@ -83,10 +84,7 @@ BRIDGE = pci(
     device_id=0xA110,
     class_code=0x0604,
     secondary_bus=1,
-    current_link_speed_gts=2.5,
-    current_link_width=1,
-    max_link_speed_gts=8.0,
-    max_link_width=1,
+    **link(2.5, 1, 8, 1),
 )
 USB_CONTROLLER = pci(
     CONTROLLER,
@@ -96,10 +94,7 @@ USB_CONTROLLER = pci(
     class_code=0x0C03,
     driver="xhci_hcd",
     driver_known=True,
-    current_link_speed_gts=2.5,
-    current_link_width=1,
-    max_link_speed_gts=5.0,
-    max_link_width=1,
+    **link(2.5, 1, 5, 1),
 )
 DISK = pci("0000:00:1f.2", vendor_id=0x8086, device_id=0x2922, class_code=0x0106, class_name="SATA controller")
 PCI_TPU = pci(
@@ -110,10 +105,7 @@ PCI_TPU = pci(
     class_code=0x0880,
     driver="apex",
     driver_known=True,
-    current_link_speed_gts=2.5,
-    current_link_width=1,
-    max_link_speed_gts=5.0,
-    max_link_width=1,
+    **link(2.5, 1, 5, 1),
 )
 
 

@@ -136,7 +136,7 @@ def card(address: str, parent: str | None = None, **fields: Any) -> PciFunction:
     return pci(address, "1ac1:089a", **{**known, **fields})
 
 
-def link(speed: float, width: int, max_speed: float, max_width: int) -> dict[str, float | int]:
+def link(speed: float, width: int, max_speed: float, max_width: int) -> dict[str, Any]:
     """The fields of a PCIe link: now, and at most."""
     return {
         "current_link_speed_gts": speed,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from etpu_doctor.evidence.formats.base import Format, Line, Sink
 from etpu_doctor.facts.application import DetectorConfig, RuntimeMessage
+from etpu_doctor.facts.driver import DkmsState
 from etpu_doctor.facts.kernel_log import KernelMessage
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.usb import UsbDevice
@@ -22,6 +23,8 @@ class Recorder:
         self.left: list[str] = []
         self.messages: list[KernelMessage] = []
         self.kernel_line_count = 0
+        self.configurations: dict[str, tuple[DetectorConfig, ...]] = {}
+        self.dkms_states: list[DkmsState] = []
 
     def usb(self, device: UsbDevice) -> None:
         """Keep a device."""
@@ -39,13 +42,17 @@ class Recorder:
         """Count the lines of a kernel log."""
         self.kernel_line_count += count
 
-    def detector(self, config: DetectorConfig) -> None:
-        """Fail: no parser here reads configurations."""
-        raise AssertionError(config)
+    def detectors(self, file: str, configs: tuple[DetectorConfig, ...]) -> None:
+        """Keep the detectors of a file."""
+        self.configurations[file] = configs
 
     def program(self, message: RuntimeMessage) -> None:
         """Fail: no parser here reads what programs print."""
         raise AssertionError(message)
+
+    def dkms(self, state: DkmsState) -> None:
+        """Keep a state of DKMS."""
+        self.dkms_states.append(state)
 
     def cover(self, *names: str) -> None:
         """Keep what is covered."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from etpu_doctor.rules.driver_state import build_failed, dkms, ids, own_cards, said, subject, works
+from etpu_doctor.rules.driver_state import build_failed, dkms, ids, matters, own_cards, said, subject, works
 from etpu_doctor.rules.finding import Command, Confidence, Fact, Finding, Remedy, RuleInfo, Severity
 from etpu_doctor.topology.machine import EdgeTpu, Machine
 
@@ -46,7 +46,9 @@ _UNKNOWN = (
 def check(machine: Machine) -> Iterator[Finding]:
     """One finding for a failed build: an error for the running kernel, a warning for another one."""
     cards, state = own_cards(machine), dkms(machine)
-    if cards and state.build_error is not None:
+    if state.build_error is not None:
+        if not matters(machine):
+            return
         if build_failed(machine):
             yield _finding(machine, cards, "warning" if works(machine) else "error")
         elif state.status.get(state.build_kernel or "") != "installed":
@@ -71,7 +73,8 @@ def _finding(machine: Machine, cards: list[EdgeTpu], severity: Severity) -> Find
     kernel = state.build_kernel or machine.evidence.host.kernel_release
     reason = known.meaning if known is not None else "the reason is in make.log"
     fix = breakage_table().fix[known.fix] if known is not None else _UNKNOWN
-    confidence: Confidence = "certain" if known is not None else "likely"
+    # Without a card in the evidence the log may be of another machine.
+    confidence: Confidence = "certain" if known is not None and cards else "likely"
     return Finding(
         code=INFO.code,
         rule=INFO.name,
@@ -93,7 +96,9 @@ def _kernel_text(machine: Machine, kernel: str | None) -> str:
 
 
 def _remedy(fix: str, where: str | None) -> Remedy:
-    path = where.rpartition(":")[0] if where else _LOG
+    path = where.rpartition(":")[0] if where else ""
+    if not path.startswith("/"):
+        path = _LOG  # the line is from a text
     return Remedy(
         summary=fix,
         steps=(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etpu_doctor.facts.kernel_log import KernelMessage
-from etpu_doctor.rules.finding import Command, Confidence, Fact, Finding, Remedy, RuleInfo, Severity
+from etpu_doctor.rules.finding import Command, Confidence, Finding, Remedy, RuleInfo, Severity
 from etpu_doctor.rules.kernel_lines import (
+    CONTROLLER_DEATHS,
     controller_lines,
     edge_tpu_lines,
     line_facts,
@@ -15,7 +16,7 @@ from etpu_doctor.rules.kernel_lines import (
     on_controller,
     pci_concerns,
 )
-from etpu_doctor.rules.pci.aspm import is_off, link_errors, severity_of
+from etpu_doctor.rules.pci.aspm import aspm_facts, is_off, link_errors, severity_of
 from etpu_doctor.topology.machine import Machine
 
 INFO = RuleInfo(
@@ -56,15 +57,14 @@ _CARD = frozenset(
         "pcie-link-limited",
     }
 )
-_CONTROLLER = frozenset({"usb-controller-dead", "usb-controller-given-up"})
 _MEMORY = frozenset({"apex-no-bar", "pcie-no-address-space"})
 
 
 def check(machine: Machine) -> Iterator[Finding]:
     """One finding for each card, controller or slot that the log names."""
     yield from _cards(machine)
-    if is_off(machine):
-        for address, lines in link_errors(machine).items():
+    for address, lines in link_errors(machine).items():
+        if is_off(machine, address):
             yield _link_errors(machine, address, lines)
     yield from _controllers(machine)
     yield from _slots(machine)
@@ -151,7 +151,7 @@ def _link_errors(machine: Machine, address: str, lines: list[KernelMessage]) -> 
         title=f"PCIe link errors at {address} although its power management (ASPM) is off: the connection is bad",
         subject=address,
         concerns=pci_concerns(machine, address),
-        facts=(*line_facts(lines), Fact(name="kernel command line", value="pcie_aspm=off", where="/proc/cmdline")),
+        facts=(*line_facts(lines), *aspm_facts(machine, address)),
         remedy=Remedy(
             summary="See to the connection of the card.",
             steps=(
@@ -163,7 +163,7 @@ def _link_errors(machine: Machine, address: str, lines: list[KernelMessage]) -> 
 
 
 def _controllers(machine: Machine) -> Iterator[Finding]:
-    for address, lines in controller_lines(machine, _CONTROLLER).items():
+    for address, lines in controller_lines(machine, CONTROLLER_DEATHS).items():
         concerns = on_controller(machine, address)
         if concerns or may_be_missing(machine):
             yield _controller(address, lines, concerns)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from etpu_doctor.rules.advice import where_to_plug
 from etpu_doctor.rules.finding import Confidence, Finding, Remedy, RuleInfo, Severity
 from etpu_doctor.rules.kernel_lines import Place, hub_above, line_facts, may_be_missing, times, usb_places
@@ -43,11 +45,28 @@ _NAMES = frozenset({"usb-over-current"})
 def check(machine: Machine) -> Iterator[Finding]:
     """A warning for ports that feed an Edge TPU or may have, a note for those of which it is not known."""
     for place in usb_places(machine, _NAMES):
-        if _is_counted(machine, place.node):
-            continue
         judged = _judge(machine, place)
-        if judged is not None:
-            yield _finding(machine, place, *judged)
+        whole, of_port = _split(place)
+        if judged is not None and whole.lines and not _is_counted_inside(machine, place.node):
+            yield _finding(machine, whole, *judged)
+        if judged is not None and of_port.lines and not _is_counted(machine, place.node):
+            yield _finding(machine, of_port, *judged)
+
+
+def _split(place: Place) -> tuple[Place, Place]:
+    """What a hub said of all its own ports (``hub 2-1:1.0: over-current condition``), and what of the port above."""
+    whole = tuple(line for line in place.lines if line.usb_port is None)
+    others = tuple(line for line in place.lines if line.usb_port is not None)
+    return msgspec.structs.replace(place, lines=whole), msgspec.structs.replace(place, lines=others)
+
+
+def _is_whole(place: Place) -> bool:
+    return all(line.usb_port is None for line in place.lines)
+
+
+def _is_counted_inside(machine: Machine, node: str) -> bool:
+    hub = machine.usb.get(node)
+    return hub is not None and any(port.over_current_count for port in hub.device.ports or ())
 
 
 def _is_counted(machine: Machine, node: str) -> bool:
@@ -68,6 +87,9 @@ def _judge(machine: Machine, place: Place) -> tuple[Severity, Confidence] | None
 
 
 def _where(place: Place) -> str:
+    if _is_whole(place):
+        feeds = f", which feeds {join_words(list(place.concerns))}" if place.concerns else ""
+        return f"on hub {place.node}, of all its ports together{feeds}"
     if place.standing == "edge-tpu":
         return f"on the port of Edge TPU {place.node}"
     if place.concerns:
@@ -76,10 +98,13 @@ def _where(place: Place) -> str:
 
 
 def _finding(machine: Machine, place: Place, severity: Severity, confidence: Confidence) -> Finding:
-    hub = hub_above(machine, place.node)
+    whole = _is_whole(place)
+    hub = machine.usb.get(place.node) if whole else hub_above(machine, place.node)
     steps = ["Unplug what else hangs on that hub, disks first, and see whether it comes back."]
     if hub is not None and severity == "warning":
-        elsewhere = where_to_plug(machine, hub, fast=bool(is_superspeed(hub)), failed_port=place.node)
+        fast = bool(is_superspeed(hub))
+        failed: dict[str, str] = {"not_below": hub.id} if whole else {"failed_port": place.node}
+        elsewhere = where_to_plug(machine, hub, fast=fast, **failed)
         steps += elsewhere[:1]
     return Finding(
         code=INFO.code,

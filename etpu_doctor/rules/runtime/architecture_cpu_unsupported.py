@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etpu_doctor.facts.runtime import Runtime
-from etpu_doctor.rules.finding import Command, Confidence, Fact, Finding, Remedy, RuleInfo, Severity
-from etpu_doctor.rules.interpreters import asked_for, in_use, library_facts, machine_text, python_text, tpu_ids
+from etpu_doctor.rules.finding import Command, Fact, Finding, Remedy, RuleInfo, Severity, about_machine
+from etpu_doctor.rules.interpreters import asked_for, in_use, library_facts, machine_text, python_text
 from etpu_doctor.rules.wording import join_words
 from etpu_doctor.topology.machine import Machine
 
@@ -38,6 +38,8 @@ ELF headers; `/proc/cpuinfo`; google-coral/pycoral issues 7, 8 and 100; google-c
 documentation on the Coral EdgeTPU.
 """,
 )
+
+_finding = about_machine(INFO)
 
 _BUILDS = {("x86_64", 64): "amd64", ("aarch64", 64): "arm64", ("arm", 32): "armhf"}
 _TRAPS = Command(
@@ -180,20 +182,4 @@ def _cpu_remedy() -> Remedy:
             "Else build the runtime for this processor, or use a newer one.",
         ),
         commands=(_TRAPS,),
-    )
-
-
-def _finding(
-    machine: Machine, weight: tuple[Severity, Confidence], title: str, facts: list[Fact], remedy: Remedy
-) -> Finding:
-    return Finding(
-        code=INFO.code,
-        rule=INFO.name,
-        severity=weight[0],
-        confidence=weight[1],
-        title=title,
-        subject="machine",
-        concerns=tpu_ids(machine),
-        facts=tuple(facts),
-        remedy=remedy,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etpu_doctor.facts.runtime import Library, PythonPackages
-from etpu_doctor.rules.finding import Confidence, Fact, Finding, Remedy, RuleInfo, Severity
+from etpu_doctor.rules.finding import Fact, Finding, Remedy, RuleInfo, about_machine
 from etpu_doctor.rules.interpreters import (
     asked_for,
     in_use,
@@ -15,7 +15,6 @@ from etpu_doctor.rules.interpreters import (
     python_text,
     quoted,
     readable,
-    tpu_ids,
 )
 from etpu_doctor.topology.machine import Machine
 
@@ -45,6 +44,8 @@ have others), and distribution packages that are not installed.
 PyPI's file lists of tflite-runtime, ai-edge-litert and pycoral; google-coral.github.io/py-repo.
 """,
 )
+
+_finding = about_machine(INFO)
 
 
 def check(machine: Machine) -> Iterator[Finding]:
@@ -112,20 +113,4 @@ def _foreign_pycoral(machine: Machine, python: PythonPackages) -> Finding:
                 ),
             ),
         ),
-    )
-
-
-def _finding(
-    machine: Machine, weight: tuple[Severity, Confidence], title: str, facts: list[Fact], remedy: Remedy
-) -> Finding:
-    return Finding(
-        code=INFO.code,
-        rule=INFO.name,
-        severity=weight[0],
-        confidence=weight[1],
-        title=title,
-        subject="machine",
-        concerns=tpu_ids(machine),
-        facts=tuple(facts),
-        remedy=remedy,
     )

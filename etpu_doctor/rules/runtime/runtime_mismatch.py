@@ -53,7 +53,7 @@ google-coral/edgetpu issues 192, 707 and 712; google-coral/pycoral issue 1; fera
 
 _OUTCOMES = {
     "crashes": "crashes",
-    "wrong-errors": "fails with misleading errors",
+    "wrong-errors": "gives misleading errors",
     "hangs": "hangs",
 }
 

@@ -7,7 +7,16 @@ from collections.abc import Iterator, Sequence
 from etpu_doctor.facts.kernel_log import KernelMessage
 from etpu_doctor.rules.advice import where_to_plug
 from etpu_doctor.rules.finding import Command, Confidence, Fact, Finding, Remedy, RuleInfo
-from etpu_doctor.rules.kernel_lines import WATCH, Place, hub_above, line_facts, times, usb_places
+from etpu_doctor.rules.kernel_lines import (
+    CONTROLLER_DEATHS,
+    WATCH,
+    Place,
+    hub_above,
+    line_facts,
+    log_lines,
+    times,
+    usb_places,
+)
 from etpu_doctor.topology.machine import Machine
 
 INFO = RuleInfo(
@@ -40,20 +49,45 @@ _NAMES = frozenset({"usb-reset", "usb-disconnect", "usb-firmware-changed", "usb-
 _RESETS, _WITHIN_SECONDS = 5, 60
 _RESETS_WITHOUT_TIME = 15
 _DROPS = 2
+_CLEANED_UP_SECONDS = 10
 
 
 def check(machine: Machine) -> Iterator[Finding]:
     """One finding for each Edge TPU that drops off repeatedly, vanished at the end, or is reset in a loop."""
+    lost = _lost_with_controller(machine)
     for place in usb_places(machine, _NAMES):
         if place.standing != "edge-tpu":
             continue
-        drops, resets = _drops(place.lines), _reset_loop(place.lines)
+        drops = [line for line in _drops(place.lines) if id(line) not in lost]
+        resets = _reset_loop(place.lines)
         if len(drops) >= _DROPS or (drops and resets):
             yield _finding(machine, place, drops + resets, f"dropped off the bus {times(len(drops))}", "likely")
         elif drops and _is_gone(machine, place, drops):
             yield _finding(machine, place, drops, "left the bus and did not come back", "possible")
         elif resets:
             yield _finding(machine, place, resets, f"was reset {times(len(resets))} in short order", "possible")
+
+
+def _lost_with_controller(machine: Machine) -> set[int]:
+    """Disconnects, by their identity, that the death of a USB controller just before explains."""
+    lost: set[int] = set()
+    death: KernelMessage | None = None
+    for line in log_lines(machine):
+        if line.message in CONTROLLER_DEATHS:
+            death = line
+        elif line.message == "usb-disconnect" and death is not None and _hung_on(machine, line, death):
+            lost.add(id(line))
+    return lost
+
+
+def _hung_on(machine: Machine, line: KernelMessage, death: KernelMessage) -> bool:
+    if line.seconds is not None and death.seconds is not None:
+        within = 0 <= line.seconds - death.seconds <= _CLEANED_UP_SECONDS
+        if not within:
+            return False
+    root = machine.usb.get(f"usb{line.usb_bus}")
+    controller = root.device.controller if root is not None else None
+    return None in (controller, death.pci_address) or controller == death.pci_address
 
 
 def _drops(lines: Sequence[KernelMessage]) -> list[KernelMessage]:

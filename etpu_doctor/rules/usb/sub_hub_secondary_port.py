@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from etpu_doctor.evidence.origin import usb_origin
 from etpu_doctor.rules.advice import where_to_plug
 from etpu_doctor.rules.finding import Fact, Finding, Remedy, RuleInfo
+from etpu_doctor.rules.smoke_outcomes import PORT_CAUSES, WHERE, failed, passed
 from etpu_doctor.rules.wording import port_text, tpu_text
 from etpu_doctor.topology.free_ports import is_secondary_port
 from etpu_doctor.topology.link import HIGH_SPEED_MBPS
@@ -32,7 +33,8 @@ Use a socket of the first chip, the first port of the sub-hub, or the computer i
 
 ## What it cannot see
 Whether this very hub is one of those where it works all the same: nothing in libedgetpu forbids it, so power and
-re-enumeration behind a second hub stage are the likely reasons. Only an inference on that port can tell.
+re-enumeration behind a second hub stage are the likely reasons. Only an inference on that port can tell: after
+`etpu-doctor check --smoke` this finding is a note where it passed, and stands at the top where it failed.
 
 ## Source
 Coral documentation, "Run multiple Edge TPUs"; no limit of this kind in libedgetpu's source.
@@ -62,18 +64,22 @@ def _finding(machine: Machine, tpu: EdgeTpu, node: UsbNode, hub: UsbNode) -> Fin
         facts.append(Fact(name="which hangs on", value=port_text(parent, hub.port)))
     # A stick that runs at 480 Mb/s now may stay so: what matters here is another port.
     elsewhere = where_to_plug(machine, node, fast=tpu.speed_mbps != HIGH_SPEED_MBPS)
+    works, fails = passed(machine, tpu.id), failed(machine, tpu.id, PORT_CAUSES)
+    if works or fails:
+        facts.append(Fact(name="smoke test there", value="passed" if works else "failed", where=WHERE))
     guessed = tpu.state == "possible" or not node.device.chain_certain
+    place = f"{tpu_text(tpu)} is on a secondary port: port {node.port} of sub-hub {hub.id}"
     return Finding(
         code=INFO.code,
         rule=INFO.name,
-        severity="error",
-        confidence="possible" if guessed else "likely",
-        title=f"{tpu_text(tpu)} is on a secondary port: port {node.port} of sub-hub {hub.id}",
+        severity="info" if works else "error",
+        confidence="possible" if guessed else "certain" if fails else "likely",
+        title=f"{place}, and works there" if works else f"{place}, and fails there" if fails else place,
         subject=tpu.id,
         concerns=(tpu.id,),
         facts=tuple(facts),
         remedy=Remedy(
-            summary="Move it to a primary port.",
+            summary="Leave it there as long as it works." if works else "Move it to a primary port.",
             # The nearest port first, then why: a person who reads no further has what is needed.
             steps=(*elsewhere[:1], *_about_the_case(case, hub), *elsewhere[1:]),
         ),

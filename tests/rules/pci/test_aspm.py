@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from etpu_doctor.facts.driver import Driver
-from etpu_doctor.rules.pci.aspm import check, is_off, link_errors
+from etpu_doctor.facts.pci import PciFunction
+from etpu_doctor.facts.seen import Seen
+from etpu_doctor.rules.pci.aspm import check, is_off, link_errors, on_link
 from tests.support.facts import bridge, card, judged, root, steps, tpu, values
 from tests.support.kernel_log import logged, said, verdict
 
@@ -98,5 +100,68 @@ def test_switched_off() -> None:
     """With ASPM off it is something else, and another rule says so."""
     assert [] == said(check, FATAL, *CARD, driver=OFF)
     built = logged(FATAL, *CARD, driver=OFF)
-    assert is_off(built)
+    assert is_off(built, A)
     assert [A] == list(link_errors(built))
+
+
+def ends(card_states: tuple[str, ...] | None, port_states: tuple[str, ...] | None) -> tuple[PciFunction, PciFunction]:
+    """Port and card with what lspci -vv says of their link."""
+    seen = (Seen("lspci-v", "lspci.txt", 3),)
+    return bridge(PORT, 2, aspm=port_states, seen=seen), card(A, PORT, aspm=card_states, seen=seen)
+
+
+@pytest.mark.parametrize(
+    ("card_states", "port_states", "expected"),
+    [
+        (None, None, None),
+        ((), None, ()),
+        (None, ("L1",), ("L1",)),
+        (("L1",), ("L0s", "L1"), ("L1", "L0s")),
+        ((), (), ()),
+    ],
+)
+def test_what_the_link_says(
+    card_states: tuple[str, ...] | None, port_states: tuple[str, ...] | None, expected: tuple[str, ...] | None
+) -> None:
+    """Both ends of the link count, named by either."""
+    built = logged(FATAL, *ends(card_states, port_states))
+    assert [expected, expected] == [on_link(built, A), on_link(built, PORT)]
+
+
+def test_off_on_the_link() -> None:
+    """Where lspci shows ASPM disabled it is not the reason; where enabled, the command line cannot deny it."""
+    assert [] == said(check, FATAL, *ends((), ()))
+    (found,) = said(check, FATAL, *ends(("L1",), None), driver=OFF)
+    assert "L1 enabled" == values(found)[f"ASPM of {A}"]
+    assert "pcie_aspm=off" == values(found)["ASPM on the command line"]
+    assert "lspci.txt:3" == next(fact.where for fact in found.facts if fact.name == f"ASPM of {A}")
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence"), [(CORRECTED, "possible"), (FATAL, "possible"), (LINK_DOWN, "likely"), (ASLEEP, "likely")]
+)
+def test_how_sure_it_is_with_aspm_on(text: str, confidence: str) -> None:
+    """A link or a card that did not come back, with ASPM on, makes it likely; errors alone have two readings."""
+    (found,) = said(check, text, *ends(("L1",), ("L1",)))
+    assert confidence == found.confidence
+
+
+def test_on_and_no_trouble() -> None:
+    """ASPM that is on is normal."""
+    assert [] == judged(check, *ends(("L0s", "L1"), ("L1",)))
+
+
+def test_a_card_that_is_gone() -> None:
+    """Of a card that reads all ones it is said that ASPM is on for the port above: one of the reasons."""
+    port, gone = bridge(PORT, 2, aspm=("L1",)), card(A, PORT, config_all_ones=True)
+    (found,) = judged(check, port, gone)
+    assert ("unknown", "possible", A, (A,)) == verdict(found)
+    assert [] == judged(check, bridge(PORT, 2, aspm=()), gone)
+    assert [] == judged(check, bridge(PORT, 2), gone)
+    assert 1 == len(said(check, ASLEEP, port, gone))
+
+
+def test_a_card_that_did_not_wake_up() -> None:
+    """The title says what happened."""
+    (found,) = said(check, ASLEEP, *CARD)
+    assert found.title.startswith("PCIe card did not wake up once at 0000:02:00.0")

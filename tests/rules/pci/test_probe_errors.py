@@ -119,7 +119,7 @@ def test_link_errors_with_aspm_off() -> None:
     driver = Driver(command_line=("pcie_aspm=off",))
     (found,) = said(check, AER, *CARD, driver=driver)
     assert ("warning", "likely", A, (A,)) == verdict(found)
-    assert "pcie_aspm=off" == values(found)["kernel command line"]
+    assert "pcie_aspm=off" == values(found)["ASPM on the command line"]
     assert [] == said(check, AER, *CARD)
 
 
@@ -150,3 +150,10 @@ def test_a_slot_without_a_link() -> None:
     assert ("warning", "possible", "machine", ()) == verdict(found)
     assert [] == said(check, DOWN, root(2), tpu("2-1"))
     assert [] == said(check, DOWN, root(2), expect_tpus=0)
+
+
+def test_link_errors_with_aspm_disabled_on_the_link() -> None:
+    """Where lspci -vv shows ASPM disabled the errors are the connection's too."""
+    (found,) = said(check, AER, bridge(PORT, 2, aspm=()), card(A, PORT, aspm=()))
+    assert ("warning", "likely", A, (A,)) == verdict(found)
+    assert "disabled" == values(found)[f"ASPM of {A}"]

@@ -83,3 +83,34 @@ def test_a_log_alone() -> None:
     """Without a tree the port is named as the log does."""
     (found,) = said(check, LINE.format("usb4-port1"), covers=())
     assert ("warning", "possible", "4-1", ()) == verdict(found)
+
+
+WHOLE = "[ 88.1] hub {}:1.0: over-current condition"
+
+
+def test_a_whole_hub() -> None:
+    """A hub that speaks of no port speaks of all its own; the way out is a port that is not below it."""
+    text = f"{WHOLE}\n{WHOLE}".format("2-1", "2-1")
+    (found,) = said(check, text, root(2), hub("2-1"), tpu("2-1.4"), storage("2-1.2"))
+    assert "Over-current twice on hub 2-1, of all its ports together, which feeds 2-1.4" == found.title
+    assert ("warning", "certain", "2-1", ("2-1.4",)) == verdict(found)
+    assert "root port 2, 3 or 4 of bus 2" in steps(found)[1]
+
+
+def test_a_whole_hub_and_the_port_above() -> None:
+    """Both are places of their own."""
+    text = f"{WHOLE.format('2-1')}\n{LINE.format('usb2-port1')}"
+    titles = [found.title for found in said(check, text, root(2), hub("2-1"), tpu("2-1.4"))]
+    assert ["on hub 2-1, of all", "on the port of 2-1"] == [title[18:36] for title in titles]
+
+
+def test_a_whole_hub_whose_ports_counted() -> None:
+    """Where a port of the hub counted it, another rule reports it."""
+    counted = hub("2-1", ports=(port(1, over_current_count=1),))
+    assert [] == said(check, WHOLE.format("2-1"), root(2), counted, tpu("2-1.4"))
+
+
+def test_a_whole_hub_in_a_log_alone() -> None:
+    """Without a tree the hub is named as the log does."""
+    (found,) = said(check, WHOLE.format("4-1"), covers=())
+    assert "Over-current once on hub 4-1, of all its ports together" == found.title

@@ -32,7 +32,7 @@ def test_the_official_library_with_the_last_tflite_runtime() -> None:
         finding.confidence,
         finding.concerns,
     )
-    assert "libedgetpu 16.0 fails with misleading errors with tflite-runtime 2.14.0 in Python 3.11.2" in finding.title
+    assert "libedgetpu 16.0 gives misleading errors with tflite-runtime 2.14.0 in Python 3.11.2" in finding.title
     assert "unresolved custom op" in str(values(finding)["what happens"])
     assert "Run '/srv/my app/venv/bin/python' -m pip install 'ai-edge-litert>=2.2,<3'" == steps(finding)[0]
 
@@ -43,7 +43,7 @@ def test_the_official_library_with_the_last_tflite_runtime() -> None:
         ({"tflite_runtime": "2.11.0"}, "16.0 crashes with tflite-runtime 2.11.0", "certain"),
         ({"tflite_runtime": "2.11.1"}, "16.0 crashes with tflite-runtime 2.11.1", "likely"),
         ({"ai_edge_litert": "1.0.1"}, "16.0 hangs with ai-edge-litert 1.0.1", "certain"),
-        ({"ai_edge_litert": "2.1.0rc1"}, "16.0 fails with misleading errors with ai-edge-litert 2.1.0rc1", "likely"),
+        ({"ai_edge_litert": "2.1.0rc1"}, "16.0 gives misleading errors with ai-edge-litert 2.1.0rc1", "likely"),
         ({"tensorflow": "2.12.0"}, "16.0 crashes with tensorflow 2.12.0", "likely"),
     ],
 )
@@ -88,7 +88,7 @@ def test_a_library_that_may_be_another_build() -> None:
     """The number in the file is that of later builds too: the finding says which evidence decides."""
     (finding,) = found(check, library("/opt/it's.so.1", **SHARED_NUMBER), python(tflite_runtime="2.14.0"))
     assert ("unknown", "possible") == (finding.severity, finding.confidence)
-    assert "/opt/it's.so.1, if it is the official 16.0, fails" in finding.title
+    assert "/opt/it's.so.1, if it is the official 16.0, gives" in finding.title
     assert finding.remedy is not None
     (command,) = finding.remedy.commands
     assert "dpkg -S '/opt/it'\"'\"'s.so.1'; dpkg-query -W 'libedgetpu1*'" == command.command

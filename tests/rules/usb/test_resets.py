@@ -120,3 +120,33 @@ def test_power_management_is_looked_at() -> None:
     (found,) = said(check, text((FOUND, 1), (GONE, 100)), root(2))
     assert found.remedy is not None
     assert ["sudo dmesg --follow"] == [command.command for command in found.remedy.commands]
+
+
+DEAD = "[{:6}.0] xhci_hcd 0000:03:00.0: HC died; cleaning up"
+OTHER_DEAD = "[{:6}.0] xhci_hcd 0000:04:00.0: HC died; cleaning up"
+
+
+def test_lost_with_its_controller() -> None:
+    """A stick that left because its controller died is not blamed, be the bus still known or not."""
+    died = text((FOUND, 3), (DEAD, 812), (GONE, 812))
+    assert [] == said(check, died, root(4))
+    assert [] == said(check, died, root(2, controller="0000:03:00.0"))
+
+
+def test_another_controller_died() -> None:
+    """The death of another controller explains nothing."""
+    died = text((FOUND, 3), (OTHER_DEAD, 812), (GONE, 812))
+    (found,) = said(check, died, root(2, controller="0000:03:00.0"))
+    assert "left the bus and did not come back" in found.title
+
+
+def test_long_after_a_controller_died() -> None:
+    """What leaves minutes later left by itself."""
+    assert 1 == len(said(check, text((FOUND, 3), (DEAD, 12), (GONE, 812)), root(4)))
+
+
+def test_before_a_controller_died() -> None:
+    """Drops before the death stay what they were."""
+    lines = text((FOUND, 3), (GONE, 10), (FOUND, 11), (GONE, 20), (FOUND, 21), (DEAD, 812), (GONE, 812))
+    (found,) = said(check, lines, root(4))
+    assert "dropped off the bus twice" in found.title
