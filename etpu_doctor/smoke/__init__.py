@@ -1,0 +1,1 @@
+"""The smoke test: proves that each Edge TPU computes, and measures how fast."""
