@@ -15,7 +15,7 @@ _INDENT_LIMIT_BYTES = 4 << 20
 
 def write_json(value: Any) -> None:
     """One JSON value, UTF-8 whatever the locale says; indented unless it is too long for anybody to read."""
-    data = _encoded(value)
+    data = encoded(value)
     if len(data) < _INDENT_LIMIT_BYTES:
         data = msgspec.json.format(data, indent=2)
     data += b"\n"
@@ -28,7 +28,8 @@ def write_json(value: Any) -> None:
     stream.flush()
 
 
-def _encoded(value: Any) -> bytes:
+def encoded(value: Any) -> bytes:
+    """A value as one line of JSON, without its end."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
@@ -41,7 +42,7 @@ def _printable(value: Any) -> Any:
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
         return {key: _printable(item) for key, item in value.items()}
-    return [_printable(item) for item in value] if isinstance(value, list) else value
+    return [_printable(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def wants_ascii(choice: str) -> bool:

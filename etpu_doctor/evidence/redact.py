@@ -14,22 +14,25 @@ import msgspec
 
 from etpu_doctor.evidence.live import is_pci_address
 from etpu_doctor.facts.access import Access
+from etpu_doctor.facts.application import Application, DetectorConfig
 from etpu_doctor.facts.evidence import Evidence, Ignored
 from etpu_doctor.facts.host import Host
 from etpu_doctor.facts.kernel_log import KernelLog
 from etpu_doctor.facts.pci import ApexNode, PciFunction
 from etpu_doctor.facts.runtime import Runtime
 from etpu_doctor.facts.seen import Seen
+from etpu_doctor.facts.smoke import SmokeResult
 from etpu_doctor.facts.usb import UsbDevice
 
 _SECRET_MINIMUM = 4
 """Shorter values are not searched for in other texts: replacing every "pi" would garble them."""
 
-_KINDS = frozenset({"serial", "host", "user", "mac", "ip"})
+_KINDS = frozenset({"serial", "host", "user", "mac", "ip", "secret"})
 _NO_SECRETS = frozenset({"root", "localhost", *_KINDS})
 
 _Pattern = tuple[tuple[str, ...], re.Pattern[str], Callable[[re.Match[str]], bool] | None]
 
+_NAMED_SECRET = r"(?:pass(?:word|wd)?|secret|token|api_?key)[\"']?\s{0,4}[:=]\s{0,4}"
 _HOST = r"([A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?)"
 
 
@@ -62,6 +65,10 @@ def _patterns() -> tuple[_Pattern, ...]:
             ),
             _is_ip6,
         ),
+        # Before what follows: "rtsp://admin:p@ss@camera" is no user of a host.
+        (("secret",), re.compile(r"://([^\s/@:]{1,64}:[^\s/]{1,128})(?=@)"), None),
+        (("secret",), re.compile(_NAMED_SECRET + r"[\"']([^\"']{1,128})[\"']", re.IGNORECASE), None),
+        (("secret",), re.compile(_NAMED_SECRET + r"([^\s\"',;]{1,128})", re.IGNORECASE), None),
         (("user",), re.compile(r"(?:/home/|[/\\]Users[/\\])([^/\\\s:\"'<>|,;]{1,64})"), None),
         (("user",), re.compile(r"/media/([^/\s:\"'<>|,;]{1,64})(?=/)"), None),
         # No slash before: "soc/usb@7e980000" is a node of the device tree.
@@ -109,7 +116,7 @@ def _runs() -> re.Pattern[str]:
 
 
 class Redactor:
-    """Hands out tokens (``serial-1``, ``host-1``, ``user-1``, ``mac-1``, ``ip-1``) and remembers them."""
+    """Hands out tokens (``serial-1``, ``host-1``, ``user-1``, ``mac-1``, ``ip-1``, ``secret-1``), and remembers."""
 
     def __init__(self) -> None:
         self._tokens: dict[tuple[str, str], str] = {}
@@ -203,6 +210,8 @@ def redact(evidence: Evidence, redactor: Redactor | None = None) -> Evidence:
         kernel_log=_redact_log(evidence.kernel_log, redactor),
         access=_redact_access(evidence.access, redactor),
         runtime=_redact_runtime(evidence.runtime, redactor),
+        smoke=tuple(_redact_smoke(result, redactor) for result in evidence.smoke),
+        application=_redact_application(evidence.application, redactor),
     )
 
 
@@ -219,12 +228,18 @@ def _learn(evidence: Evidence, redactor: Redactor) -> None:
     _redact_access(evidence.access, redactor)
     _redact_log(evidence.kernel_log, redactor)
     _redact_runtime(evidence.runtime, redactor)
+    for result in evidence.smoke:
+        _redact_smoke(result, redactor)
+    _redact_application(evidence.application, redactor)
 
 
 def _redact_host(host: Host, redactor: Redactor) -> Host:
-    if host.hostname is None:
-        return host
-    return msgspec.structs.replace(host, hostname=redactor.token("host", host.hostname))
+    """The name, and a library's path: ``LD_LIBRARY_PATH`` may lead below a home folder."""
+    return msgspec.structs.replace(
+        host,
+        hostname=None if host.hostname is None else redactor.token("host", host.hostname),
+        libedgetpu_path=None if host.libedgetpu_path is None else redactor.name(host.libedgetpu_path),
+    )
 
 
 def _has_secret_serial(device: UsbDevice) -> bool:
@@ -317,6 +332,49 @@ def _redact_runtime(runtime: Runtime | None, redactor: Redactor) -> Runtime | No
             for each in runtime.pythons
         ),
         probe=probe,
+    )
+
+
+def _redact_application(application: Application | None, redactor: Redactor) -> Application | None:
+    """Paths below home folders, and whatever a program printed."""
+    if application is None:
+        return None
+    return Application(
+        detectors=tuple(_redact_detector(each, redactor) for each in application.detectors),
+        messages=tuple(
+            msgspec.structs.replace(
+                each,
+                text=redactor.text(each.text),
+                values={key: redactor.text(value) for key, value in each.values.items()},
+                where=None if each.where is None else redactor.name(each.where),
+            )
+            for each in application.messages
+        ),
+    )
+
+
+def _redact_detector(detector: DetectorConfig, redactor: Redactor) -> DetectorConfig:
+    changes: dict[str, object] = {
+        field: redactor.text(value)
+        for field in ("name", "type", "device", "model_path", "where")
+        if (value := getattr(detector, field)) is not None
+    }
+    changes["value_where"] = {key: redactor.text(value) for key, value in detector.value_where.items()}
+    if detector.model is not None:
+        changes["model"] = msgspec.structs.replace(detector.model, path=redactor.text(detector.model.path))
+    return msgspec.structs.replace(detector, **changes)
+
+
+def _redact_smoke(result: SmokeResult, redactor: Redactor) -> SmokeResult:
+    """Paths below home folders, and what the runtime printed."""
+    model = result.model
+    return msgspec.structs.replace(
+        result,
+        python=None if result.python is None else redactor.name(result.python),
+        library=None if result.library is None else redactor.name(result.library),
+        model=None if model is None else msgspec.structs.replace(model, name=redactor.text(model.name)),
+        reason=None if result.reason is None else redactor.text(result.reason),
+        said=tuple(redactor.text(line) for line in result.said),
     )
 
 

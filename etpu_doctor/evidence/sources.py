@@ -10,12 +10,14 @@ from typing import IO, Any, TextIO
 
 import msgspec
 
-from etpu_doctor.evidence.collector import Collector, join_pci, join_usb
+from etpu_doctor.evidence.collector import Collector, join_dkms, join_pci, join_usb
 from etpu_doctor.evidence.errors import EvidenceError, shown
 from etpu_doctor.evidence.formats.base import Line
 from etpu_doctor.evidence.live import read_apex, read_pci, read_usb
 from etpu_doctor.evidence.sysfs import DirectoryTree, SysfsTree
 from etpu_doctor.evidence.umockdev import looks_like_description, read_description
+from etpu_doctor.facts.application import Application
+from etpu_doctor.facts.driver import DkmsState, Driver
 from etpu_doctor.facts.evidence import CaptureNotes, Evidence, Missing, SourceKind
 from etpu_doctor.facts.host import Host
 from etpu_doctor.facts.pci import ApexNode
@@ -27,7 +29,7 @@ _ABOUT_LIMIT_BYTES = 1 << 20
 LINE_LIMIT_CHARACTERS = 1 << 20
 """A file without line ends must not fill the memory: a longer line is read in pieces."""
 
-_ABOUT_THE_CAPTURE = frozenset({"case.toml", "expected.json", "README", "README.md", "manifest.json"})
+_ABOUT_THE_CAPTURE = frozenset({"case.toml", "changes.jsonl", "expected.json", "README", "README.md", "manifest.json"})
 _SYSFS_NAMES = ("sysfs", "sys")
 _GZIP = b"\x1f\x8b"
 _START_BYTES = 512
@@ -81,13 +83,13 @@ class _Reader:
             raise EvidenceError(name, error.strerror or str(error)) from None
 
     def _read_stream(self, name: str, handle: IO[bytes]) -> None:
-        buffered, start = _with_start(handle)
+        buffered, start = with_start(handle)
         if _is_bundle(start):
             self._read_bundle(name, buffered)
         elif name in ("host.json", "evidence.json"):
             self._read_about(name, buffered.read(_ABOUT_LIMIT_BYTES))
         else:
-            text = _as_text(buffered, start)
+            text = as_text(buffered, start)
             self._read_text(name, text)
             # The stream is whoever's that opened it; standard input must not be closed.
             text.detach()
@@ -198,11 +200,12 @@ class _Reader:
             apex=tuple(apex.values()),
             host=self._host or Host(),
             kernel_log=collector.kernel_log() or notes.kernel_log,
-            driver=notes.driver,
+            driver=_join_driver(collector.dkms_state, notes.driver),
             access=notes.access,
             runtime=notes.runtime,
             board=notes.board,
-            application=collector.application(),
+            application=_join_applications(collector.application(), notes.application),
+            smoke=notes.smoke,
             covers=tuple(sorted(covers)),
             missing=(*(self._notes.missing if self._notes else missing_from(covers)), *_uncertain_places(usb)),
             ignored=tuple(collector.ignored),
@@ -222,7 +225,22 @@ class _Reader:
         return join_usb([*from_sysfs, *(d for d in from_text if (d.busnum, d.devnum) in known)])
 
 
-def _with_start(handle: IO[bytes]) -> tuple[io.BufferedReader, bytes]:
+def _join_driver(dkms: DkmsState | None, driver: Driver | None) -> Driver | None:
+    """What texts of DKMS say, and what the capture beside them does: its own look is of the moment that counts."""
+    if dkms is None:
+        return driver
+    if driver is None or driver.dkms is None:
+        return msgspec.structs.replace(driver or Driver(), dkms=dkms)
+    return msgspec.structs.replace(driver, dkms=join_dkms(driver.dkms, dkms))
+
+
+def _join_applications(first: Application | None, second: Application | None) -> Application | None:
+    if first is None or second is None:
+        return first or second
+    return Application(detectors=(*first.detectors, *second.detectors), messages=(*first.messages, *second.messages))
+
+
+def with_start(handle: IO[bytes]) -> tuple[io.BufferedReader, bytes]:
     """A stream with its first bytes, which stay in it. A pipe gives them in pieces, so they are waited for."""
     start = handle.read(_START_BYTES)
     if isinstance(handle, io.BufferedReader) and handle.seekable():
@@ -266,7 +284,8 @@ class _Raw(io.RawIOBase):
         return len(data)
 
 
-def _as_text(handle: IO[bytes], start: bytes) -> io.TextIOWrapper:
+def as_text(handle: IO[bytes], start: bytes) -> io.TextIOWrapper:
+    """A stream of bytes as text, whatever they are; ``start`` is how it begins."""
     # Windows tools write UTF-16 with a byte order mark; everything else is read as UTF-8, faults replaced.
     encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     return io.TextIOWrapper(handle, encoding=encoding, errors="replace", newline=None)

@@ -15,6 +15,8 @@ from etpu_doctor.facts.kernel_log import KernelLog
 from etpu_doctor.facts.pci import ApexNode, PciFunction
 from etpu_doctor.facts.runtime import Runtime
 from etpu_doctor.facts.seen import Seen
+from etpu_doctor.facts.smoke import SmokeResult
+from etpu_doctor.facts.thread import Thread
 from etpu_doctor.facts.usb import UsbDevice
 
 SourceKind = Literal["live", "capture", "text", "demo"]
@@ -57,6 +59,8 @@ class CaptureNotes(msgspec.Struct, frozen=True, kw_only=True):
     access: Access | None = None
     runtime: Runtime | None = None
     board: Board | None = None
+    application: Application | None = None
+    smoke: tuple[SmokeResult, ...] = ()
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +69,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     ``covers`` names what the evidence would have shown had it been there: ``usb`` (device list), ``usb-tree``,
     ``usb-ids``, ``usb-power``, ``usb-ports``, ``pci``, ``pci-links``, ``pci-tree``, ``apex``, ``host``, ``kernel-log``.
     The parts around the bus (``kernel_log``, ``driver``, ``access``, ``runtime``, ``board``, ``application``) are
-    ``None`` where the evidence holds nothing of them.
+    ``None`` where the evidence holds nothing of them. ``smoke`` is what came of smoke tests, if any ran;
+    ``thread`` what a pasted thread says besides, which only ``etpu-doctor ticket`` reads.
     ``apex`` keeps the order in which the kernel listed ``/sys/class/apex``, because libedgetpu counts in it.
     ``ignored_count`` counts lines; ``ignored`` lists runs of them and is bounded.
     """
@@ -81,6 +86,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     runtime: Runtime | None = None
     board: Board | None = None
     application: Application | None = None
+    smoke: tuple[SmokeResult, ...] = ()
+    thread: Thread | None = None
     covers: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()
     ignored: tuple[Ignored, ...] = ()

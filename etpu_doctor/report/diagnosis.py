@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from etpu_doctor.facts.evidence import Evidence
 from etpu_doctor.report.report import Cause, Diagnosis, RankedCause
 from etpu_doctor.rules.finding import CONFIDENCE_RANK, SEVERITY_RANK, Command, Finding
+from etpu_doctor.rules.smoke_outcomes import PORT_CAUSES
 from etpu_doctor.topology.machine import EdgeTpu
 
 _EXPLAINS: dict[str, frozenset[str]] = {
@@ -35,10 +36,19 @@ _EXPLAINS: dict[str, frozenset[str]] = {
     "vm-passthrough-id-change": frozenset({"no-device-visible", "autosuspend-or-reset", "dfu-not-initialised"}),
     "container-no-access": frozenset({"no-device-visible", "permissions-udev", "dfu-not-initialised"}),
     "device-busy": frozenset({"autosuspend-or-reset"}),
+    "no-device-visible": frozenset({"frigate-config", "wrong-device-string"}),
+    "wrong-device-string": frozenset({"frigate-config"}),
+    "frigate-config": frozenset({"device-busy", "autosuspend-or-reset"}),
     "python-unsupported": frozenset({"runtime-missing", "runtime-mismatch"}),
     "architecture-cpu-unsupported": frozenset({"runtime-missing", "runtime-mismatch"}),
 }
 """A cause that explains another stands above it, whatever their severities."""
+
+_PROVEN_EXPLAINS: dict[str, frozenset[str]] = {"sub-hub-secondary-port": PORT_CAUSES}
+"""What a cause explains once a smoke test has proven it: the confidence of such a finding is ``certain``."""
+
+_LIKELY_EXPLAINS: dict[str, frozenset[str]] = {"aspm": frozenset({"pcie-link-or-slot"})}
+"""What a cause explains unless it is only one of two readings: its confidence is more than ``possible``."""
 
 _FAULTS = ("error", "warning")
 
@@ -74,12 +84,21 @@ def _without_fault(evidence: Evidence, tpus: Sequence[EdgeTpu], findings: Sequen
     if possible:
         count = f"{len(tpus)} device{'s' if len(tpus) > 1 else ''} that may be an Edge TPU"
     place = "nothing wrong with the place on the bus" if placed else "the place on the bus is not known for certain"
+    if _all_compute(evidence, tpus):
+        summary = f"{count} found, {'each computes' if len(tpus) > 1 else 'it computes'} (smoke test passed)"
+        return Diagnosis(cause="healthy", confidence="certain", summary=summary)
     return Diagnosis(
         cause="healthy",
         confidence="possible" if possible or not placed else "likely",
         summary=f"{count} found, {place}",
         next_evidence=_next_evidence(evidence) if possible or not placed else (),
     )
+
+
+def _all_compute(evidence: Evidence, tpus: Sequence[EdgeTpu]) -> bool:
+    """Whether every Edge TPU passed a smoke test."""
+    verdicts = {result.id: result.verdict for result in evidence.smoke}
+    return all(verdicts.get(tpu.id) == "pass" for tpu in tpus)
 
 
 def _stuck(evidence: Evidence, tpu: EdgeTpu) -> Diagnosis:
@@ -107,7 +126,7 @@ def _rank(findings: Sequence[Finding]) -> list[RankedCause]:
 
 def _weight(cause: RankedCause, present: dict[str, RankedCause]) -> int:
     """The worst severity of a cause and of what it explains: it must not stand below an unrelated one of that rank."""
-    explained = [other for name, other in present.items() if name in _EXPLAINS.get(cause.cause, ())]
+    explained = [other for name, other in present.items() if name in _explained_by(cause)]
     return min(SEVERITY_RANK[each.severity] for each in (cause, *explained))
 
 
@@ -129,7 +148,13 @@ def _order(cause: RankedCause) -> tuple[int, int, str, str]:
 
 def _depth(cause: str, present: dict[str, RankedCause]) -> int:
     """How many causes of the list explain this one."""
-    return sum(cause in _EXPLAINS.get(other, ()) for other in present)
+    return sum(cause in _explained_by(other) for other in present.values())
+
+
+def _explained_by(cause: RankedCause) -> frozenset[str]:
+    proven = _PROVEN_EXPLAINS.get(cause.cause, frozenset()) if cause.confidence == "certain" else frozenset()
+    likely = _LIKELY_EXPLAINS.get(cause.cause, frozenset()) if cause.confidence != "possible" else frozenset()
+    return proven | likely | _EXPLAINS.get(cause.cause, frozenset())
 
 
 def _next_evidence(evidence: Evidence) -> tuple[Command, ...]:

@@ -68,6 +68,7 @@ def make_report(
         topology=_topology(machine),
         edge_tpus=tuple(machine.edge_tpus),
         findings=tuple(findings),
+        smoke=evidence.smoke,
         diagnosis=diagnose(evidence, machine.edge_tpus, findings),
     )
 

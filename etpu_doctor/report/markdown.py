@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from etpu_doctor.report.escape import code_span, fence, for_markdown
 from etpu_doctor.report.report import Report
+from etpu_doctor.report.smoke import smoke_texts, tools_text
 from etpu_doctor.report.tree import (
     delegate_text,
     error_text,
@@ -34,7 +35,7 @@ def render(report: Report) -> str:
         return f"{for_markdown(error_text(report))}\n"
     word, sentence = verdict(report)
     lines = [f"## {word}: {for_markdown(sentence)}", "", for_markdown(source_text(report))]
-    lines += [*_devices(report), *_tree(report)]
+    lines += [*_devices(report), *_tree(report), *_smoke(report)]
     for finding in report.findings:
         lines += _finding(finding)
     return "\n".join([*lines, *_footer(report)]) + "\n"
@@ -63,6 +64,18 @@ def _tree(report: Report) -> Iterator[str]:
     if lines:
         yield ""
         yield from fence(lines, "text")
+
+
+def _smoke(report: Report) -> Iterator[str]:
+    texts = smoke_texts(report)
+    if texts:
+        yield from ("", "### Smoke tests", "")
+    for each in texts:
+        yield f"- **{each.word}** {for_markdown(each.sentence)}"
+        yield from (f"  - {for_markdown(line)}" for line in each.lines)
+    with_what = tools_text(report)
+    if with_what is not None:
+        yield from ("", for_markdown(f"Tested with {with_what}"))
 
 
 def _finding(finding: Finding) -> Iterator[str]:

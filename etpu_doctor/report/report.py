@@ -11,6 +11,7 @@ import msgspec
 
 from etpu_doctor.facts.evidence import Ignored, Missing, SourceKind
 from etpu_doctor.facts.host import Host
+from etpu_doctor.facts.smoke import SmokeResult
 from etpu_doctor.rules.finding import Command, Confidence, Finding, Severity
 from etpu_doctor.topology.link import PathLimit
 from etpu_doctor.topology.machine import EdgeTpu, TpuState
@@ -57,8 +58,6 @@ Cause = Literal[
     "hardware-defective",
 ]
 """The closed list of causes: names of rules, and of what a diagnosis may say."""
-
-Smoke = dict[str, str | float | bool | None]
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,5 +175,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     edge_tpus: tuple[EdgeTpu, ...] = ()
     findings: tuple[Finding, ...] = ()
     diagnosis: Diagnosis
-    smoke: tuple[Smoke, ...] = ()
+    smoke: tuple[SmokeResult, ...] = ()
     error: ReportError | None = None

@@ -7,14 +7,16 @@ text passes ``_Page.clean`` before it is laid out, and reaches rich as ``Text``,
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple, TextIO
 
+import msgspec
 from rich.console import Console
 from rich.text import Text
 
 from etpu_doctor.report.escape import cells, for_terminal, shorten, to_ascii, wrap
 from etpu_doctor.report.report import Report
+from etpu_doctor.report.smoke import smoke_texts, soak_rows, tools_text
 from etpu_doctor.report.tree import (
     GAP,
     Part,
@@ -45,6 +47,13 @@ _NARROW = 60
 _TREE_LINES = 200
 _MISSING_LINES = 3
 _TITLE_LINES = 2
+_SMOKE_LINES = 3
+_SOAK_CELLS = 34
+"""What stands beside the bars of a soak: its name and its range."""
+
+SMOKE_FAMILY = "ETD9"
+_SECONDARY_PORT = "ETD113"
+"""The finding that a smoke test confirms or takes back."""
 
 _STYLES = {
     "ERROR": "bold red",
@@ -52,6 +61,11 @@ _STYLES = {
     "UNKNOWN": "bold magenta",
     "INFO": "bold cyan",
     "OK": "bold green",
+    "PASS": "bold green",
+    "SLOW": "bold yellow",
+    "WRONG": "bold red",
+    "FAILED": "bold red",
+    "SKIPPED": "bold magenta",
     "heading": "bold",
     "quiet": "dim",
     "command": "cyan",
@@ -172,9 +186,21 @@ def render(report: Report, *, color: Color, ascii_only: bool, width: int | None,
     _source(page, report)
     page.gap()
     _tree(page, report, max_lines=_TREE_LINES)
+    _smoke(page, report)
     _findings(page, report)
     _next(page, report)
     _limits(page, report)
+
+
+def render_smoke(report: Report, *, color: Color, ascii_only: bool, width: int | None, stream: TextIO) -> None:
+    """Print the smoke tests, and the findings that came of them or that they confirm."""
+    page = _Page(stream, color=color, ascii_only=ascii_only, width=width)
+    if _refused(page, report):
+        return
+    _smoke(page, report, heading=False)
+    tested = {result.id for result in report.smoke}
+    concerned = [one for one in report.findings if one.code.startswith(SMOKE_FAMILY) or _confirmed(one, tested)]
+    _findings(page, msgspec.structs.replace(report, findings=tuple(concerned)))
 
 
 def render_tree(  # noqa: PLR0913 - the four options of every text face and one of its own
@@ -268,6 +294,27 @@ def _tree(page: _Page, report: Report, *, show_all: bool = False, max_lines: int
         page.rows(_styled(row) for row in fit(line, page.width, ascii_only=page.ascii_only))
     if empty:
         page.paragraph("The evidence shows no USB or PCI device.")
+
+
+def _confirmed(finding: Finding, tested: Collection[str]) -> bool:
+    """Whether a finding is about an Edge TPU that was tested, and more than a note or one that the test is about."""
+    return finding.subject in tested and (finding.severity in ("error", "warning") or finding.code == _SECONDARY_PORT)
+
+
+def _smoke(page: _Page, report: Report, *, heading: bool = True) -> None:
+    """A verdict for each Edge TPU, with its times below."""
+    texts = smoke_texts(report)
+    if texts and heading:
+        page.gap()
+    for result, each in zip(report.smoke, texts, strict=True):
+        _labelled(page, each.word, each.sentence, limit=_SMOKE_LINES)
+        rows = soak_rows(result, page.width - _indent(page) - _SOAK_CELLS, ascii_only=page.ascii_only)
+        for text in (*each.lines, *rows):
+            for line in page.wrap(text, _indent(page) + 2, first=_indent(page)):
+                page.put(_Span(" " * _indent(page)), _Span(line, "quiet"))
+    with_what = tools_text(report)
+    if with_what is not None:
+        page.paragraph(f"Tested with {with_what}", style="quiet")
 
 
 def _styled(row: list[Part]) -> list[_Span]:

@@ -44,7 +44,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("pci.pcie_link_or_slot"),
     Entry("pci.dual_tpu_single_lane"),
     Entry("pci.msi_x_interrupts", ("kernel_log", "apex", "edge_tpu_card")),
-    Entry("pci.aspm", ("kernel_log", "driver")),
+    Entry("pci.aspm", ("kernel_log", "edge_tpu_card")),
     Entry("pci.probe_errors", ("kernel_log",)),
     Entry("pci.board_pcie", ("board",)),
     Entry("driver.gasket_not_installed", ("driver", "kernel_log", "edge_tpu_card")),
@@ -64,15 +64,38 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("runtime.architecture_cpu_unsupported", ("runtime",)),
     Entry("runtime.clock_conflict", ("runtime",)),
     Entry("runtime.enumeration_differs", ("runtime",)),
+    Entry("runtime.wrong_device_string", ("application",)),
+    Entry("runtime.frigate_config", ("application",)),
+    Entry("runtime.model_not_compiled", ("application",)),
     Entry("thermal.throttled", ("apex", "kernel_log")),
     Entry("thermal.dead_sensor", ("apex",)),
+    Entry("smoke.hardware_defective", ("smoke",)),
+    Entry("smoke.runtime_mismatch", ("smoke",)),
+    Entry("smoke.device_busy", ("smoke",)),
+    Entry("smoke.autosuspend_or_reset", ("smoke",)),
+    Entry("smoke.cable_or_port_signal", ("smoke",)),
+    Entry("smoke.permissions_udev", ("smoke",)),
+    Entry("smoke.runtime_missing", ("smoke",)),
+    Entry("smoke.model_not_compiled", ("smoke",)),
+    Entry("smoke.unknown", ("smoke",)),
+    Entry("smoke.usb2_link", ("smoke",)),
+    Entry("smoke.bus_bandwidth", ("smoke",)),
+    Entry("smoke.thermal", ("smoke",)),
+    Entry("smoke.container_no_access", ("smoke",)),
+    Entry("smoke.hub_power_budget", ("smoke",)),
+    Entry("smoke.dfu_not_initialised", ("smoke",)),
+    Entry("smoke.pcie_link_or_slot", ("smoke",)),
+    Entry("smoke.no_device_visible", ("smoke",)),
+    Entry("smoke.vm_passthrough_id_change", ("smoke",)),
+    Entry("smoke.wrong_device_string", ("smoke",)),
+    Entry("smoke.architecture_cpu_unsupported", ("smoke",)),
 )
 
 REDIRECTS: dict[str, str] = {}
 """Codes that were renamed: old to new."""
 
 _EDGE_TPU_CARD = (0x1AC1, 0x089A)
-_PARTS = ("kernel_log", "driver", "access", "runtime", "board")
+_PARTS = ("kernel_log", "driver", "access", "runtime", "board", "application")
 
 
 def load(entry: Entry) -> Rule:
@@ -88,11 +111,11 @@ def all_rules() -> tuple[Rule, ...]:
 
 def rules_for(evidence: Evidence) -> list[Rule]:
     """The rules that this evidence can make fire."""
-    there = {
-        name for name in ("kernel_log", "driver", "access", "runtime", "board") if getattr(evidence, name) is not None
-    }
+    there = {name for name in _PARTS if getattr(evidence, name) is not None}
     if evidence.apex:
         there.add("apex")
+    if evidence.smoke:
+        there.add("smoke")
     if any((function.vendor_id, function.device_id) == _EDGE_TPU_CARD for function in evidence.pci):
         there.add("edge_tpu_card")
     return [load(entry) for entry in ENTRIES if not entry.needs or not there.isdisjoint(entry.needs)]

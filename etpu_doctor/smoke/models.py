@@ -325,19 +325,15 @@ def _part(path: str) -> Iterator[int]:
     try:
         if not _lock(handle) or not _is_at(handle, path):
             raise BusyError(f"{shown(path)}: another etpu-doctor is fetching it right now")
-        yield handle
-        _remove_if_empty(handle, path)
-    except FetchError:
-        _remove_if_empty(handle, path)
-        raise
+        try:
+            yield handle
+        except FetchError:
+            if not os.fstat(handle).st_size:
+                # Nothing came, so that there is nothing to continue.
+                os.unlink(path)
+            raise
     finally:
         os.close(handle)
-
-
-def _remove_if_empty(handle: int, path: str) -> None:
-    """Nothing came, so that there is nothing to continue."""
-    if os.fstat(handle).st_size == 0 and _is_at(handle, path):
-        os.unlink(path)
 
 
 def _is_at(handle: int, path: str) -> bool:

@@ -19,7 +19,7 @@ TPU_DEMAND_MB_S = 95.0
 DEMAND_BASIS = "MobileNet v1 at 400 inferences/s: 238,112 bytes each"
 
 _USABLE_MB_S: dict[float, float] = {1.5: 0.1, 12: 1.0, 480: 35.0, 5000: 350.0, 10000: 800.0, 20000: 1600.0}
-_PCIE_EFFICIENCY = 0.8
+PCIE_EFFICIENCY = 0.8
 
 _STORAGE, _VIDEO, _COMMUNICATION = 0x08, 0x0E, 0x02
 _HIGH_SPEED_VIDEO_MB_S = 24.0
@@ -197,7 +197,7 @@ def _pcie_uplink(machine: Machine, address: str, load: Load) -> Uplink | None:
     hop = narrowest(pci_hops(machine, address)) if address in machine.pci else None
     if hop is None or hop.negotiated_mbps is None:
         return None
-    usable = hop.negotiated_mbps / 8 * _PCIE_EFFICIENCY
+    usable = hop.negotiated_mbps / 8 * PCIE_EFFICIENCY
     return Uplink(
         lower=hop.lower, upper=hop.upper, pci=True, rate_mbps=hop.negotiated_mbps, usable_mb_s=usable, load=load
     )
@@ -220,7 +220,7 @@ def _card_uplinks(machine: Machine) -> list[Uplink]:
             upper=upper,
             pci=True,
             rate_mbps=rates[lower, upper],
-            usable_mb_s=rates[lower, upper] / 8 * _PCIE_EFFICIENCY,
+            usable_mb_s=rates[lower, upper] / 8 * PCIE_EFFICIENCY,
             load=Load(tpus=tuple(tpus), tpus_mb_s=TPU_DEMAND_MB_S * len(tpus), neighbours=()),
         )
         for (lower, upper), tpus in below.items()

@@ -17,7 +17,21 @@ from etpu_doctor.report.schema import generate
 PACKAGE = str(Path(etpu_doctor.__file__).parent.parent)
 VALIDATOR = jsonschema.Draft202012Validator(msgspec.json.decode(generate()))
 
-COMMANDS = ("check", "tree", "devices", "setup", "capture", "rules", "explain", "demo")
+COMMANDS = (
+    "wizard",
+    "check",
+    "tree",
+    "devices",
+    "smoke",
+    "setup",
+    "ticket",
+    "watch",
+    "model",
+    "capture",
+    "rules",
+    "explain",
+    "demo",
+)
 
 SLOW = """\
 /:  Bus 02.Port 1: Dev 1, Class=root_hub, Driver=xhci_hcd/4p, 5000M

@@ -122,7 +122,7 @@ def test_rules_as_json(capfdbinary: Captured) -> None:
 
 @pytest.mark.parametrize(
     ("name", "codes"),
-    [("ETD113", ["ETD113"]), ("etd113", ["ETD113"]), ("no-device-visible", ["ETD101", "ETD102"])],
+    [("ETD113", ["ETD113"]), ("etd113", ["ETD113"]), ("no-device-visible", ["ETD101", "ETD102", "ETD917"])],
 )
 def test_explain(capfdbinary: Captured, name: str, codes: list[str]) -> None:
     """A code or a name explains every rule it stands for."""

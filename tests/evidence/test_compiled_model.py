@@ -272,6 +272,21 @@ def test_missing_buffers() -> None:
         read_model(data)
 
 
+def test_what_only_a_runtime_would_look_at() -> None:
+    """Contents, quantisation and options of operators are walked through, although nothing is told of them."""
+    operators = (Operator(CONV, options=(1, 2, 0x01020304)),)
+    sound = tflite(Graph((Made("in", content=b"PARAMETERS"), Made("out")), operators))
+    assert "no" == read_model(sound).compiled
+    content = sound.index(b"PARAMETERS") - 4
+    scale = sound.index(struct.pack("<If", 1, 1 / 128))
+    options = sound.index(struct.pack("<I", 0x01020304)) - 4
+    for place in (content, scale, options):
+        data = bytearray(sound)
+        struct.pack_into("<I", data, place, 0x00FFFFFF)
+        with pytest.raises(ModelError, match="damaged or cut off"):
+            read_model(bytes(data))
+
+
 @pytest.mark.parametrize(("offset", "size", "sound"), [(8, 8, True), (8, 1 << 40, False), (1 << 40, 1, False)])
 def test_contents_behind_the_flatbuffer(offset: int, size: int, sound: bool) -> None:
     """A buffer whose content lies elsewhere in the file has to lie in the file."""

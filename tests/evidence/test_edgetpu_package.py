@@ -106,6 +106,8 @@ def test_no_estimate() -> None:
         (Hint(meta=INPUT, size=5), Traffic(5, 0)),
         (Hint(meta=PARAMETER, size=5), Traffic(5, 0)),
         (Hint(meta=OUTPUT, size=5, back=True), Traffic(0, 5)),
+        (Hint(meta=OUTPUT, size=5), Traffic(0, 5)),
+        (Hint(meta=INPUT, size=5, back=True), Traffic(5, 0)),
         (Hint(meta=SCRATCH, size=5), Traffic(5, 0)),
         (Hint(meta=SCRATCH, size=5, back=True), Traffic(0, 5)),
         (Hint(kind=3), Traffic(0, 0)),
@@ -209,11 +211,11 @@ def test_another_mark() -> None:
 
 
 def test_damage_inside_a_program() -> None:
-    """The innermost buffer is walked through as well: a name without its end is found."""
+    """The innermost buffer is walked through as well: a name that nobody reads lacks its end, and is found."""
     program = executable(Program(inputs=(IN,)))
-    assert 1 == program.count(b"beagle\0")
-    with pytest.raises(DamagedError):
-        read_options(custom_options(package([program.replace(b"beagle\0", b"beagles")])))
+    assert 1 == program.count(b"field\0")
+    with pytest.raises(DamagedError, match="does not end"):
+        read_options(custom_options(package([program.replace(b"field\0", b"fields")])))
 
 
 def test_a_package_that_was_cut() -> None:

@@ -78,6 +78,16 @@ def test_what_is_no_map(data: bytes) -> None:
         values(data)
 
 
+def test_a_string_that_is_longer_than_the_rest() -> None:
+    """Bytes that lie behind the end are not simply left out."""
+    data = bytearray(custom_options(b"xyz"))
+    place = data.index(b"xyz") - 1
+    assert 3 == data[place]
+    data[place] = 200
+    with pytest.raises(DamagedError, match="outside"):
+        values(bytes(data))[b"4"].bytes()
+
+
 SAMPLE = custom_options(b"package" * 5)
 
 

@@ -7,7 +7,16 @@ from itertools import permutations
 
 import pytest
 
-from etpu_doctor.rules.finding import CONFIDENCE_RANK, SEVERITY_RANK, Finding, Rule, RuleInfo
+from etpu_doctor.rules.finding import (
+    CONFIDENCE_RANK,
+    SEVERITY_RANK,
+    Fact,
+    Finding,
+    Remedy,
+    Rule,
+    RuleInfo,
+    about_machine,
+)
 from etpu_doctor.rules.registry import all_rules
 from etpu_doctor.rules.run import run_rules, select
 from etpu_doctor.topology.machine import Machine
@@ -77,8 +86,8 @@ def test_ranks_know_every_word() -> None:
     [
         ((), (), [rule.info.code for rule in RULES]),
         (("ETD110",), (), ["ETD110"]),
-        (("no-device-visible",), (), ["ETD101", "ETD102"]),
-        (("no-device-visible", "ETD301"), ("ETD102",), ["ETD101", "ETD301"]),
+        (("no-device-visible",), (), ["ETD101", "ETD102", "ETD917"]),
+        (("no-device-visible", "ETD301"), ("ETD102",), ["ETD101", "ETD301", "ETD917"]),
         (("ETD110",), ("usb2-link",), []),
     ],
 )
@@ -101,3 +110,19 @@ def test_the_order_of_the_evidence_does_not_matter() -> None:
     assert len(first) >= 3
     for order in (facts[::-1], facts[3:] + facts[:3]):
         assert first == run_rules(machine(*order), RULES)
+
+
+def test_findings_about_the_machine() -> None:
+    """What concerns the whole machine concerns all its Edge TPUs."""
+    info = RuleInfo(code="ETD999", name="thermal", severity="error", summary="x.", documentation="x")
+    facts = [Fact(name="a", value=1)]
+    made = about_machine(info)(machine(root(2), tpu("2-1")), ("error", "likely"), "title", facts, Remedy(summary="do"))
+    assert ("ETD999", "thermal", "error", "likely", "machine", ("2-1",), tuple(facts)) == (
+        made.code,
+        made.rule,
+        made.severity,
+        made.confidence,
+        made.subject,
+        made.concerns,
+        made.facts,
+    )

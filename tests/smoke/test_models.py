@@ -347,6 +347,22 @@ def test_fetch(home: Path) -> None:
     assert "cache" == find_smoke_model(root="/nonexistent").origin
 
 
+def test_a_crash_leaves_no_half_model(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes are on the disk before the name is: at the moment of flushing only the part is there."""
+    there: list[list[str]] = []
+    flush = os.fsync
+
+    def watched(handle: int) -> None:
+        there.append(names(cache))
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with serving(whole(CONTENT)) as server:
+        fetch(options(server.url))
+    assert [[f"{ENTRY.file}.part"]] == there
+    assert [ENTRY.file] == names(cache)
+
+
 def test_fetch_elsewhere(tmp_path: Path, home: Path) -> None:
     """Another folder is made and filled, and the cache left alone."""
     with serving(whole(CONTENT)) as server:
@@ -466,11 +482,9 @@ def test_two_at_a_time(cache: Path) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def slow(_asked: Asked) -> Iterator[bytes]:
-        yield head("200 OK", f"Content-Length: {len(CONTENT)}")
-        yield CONTENT[:100]
         begun.set()
         go_on.wait(10)
-        yield CONTENT[100:]
+        yield from whole(CONTENT)(_asked)
 
     with serving(slow) as server:
         first = threading.Thread(target=fetch, args=(options(server.url),))
@@ -478,6 +492,7 @@ def test_two_at_a_time(cache: Path) -> None:
         assert begun.wait(10)
         with pytest.raises(BusyError, match="another"):
             fetch(options(server.url))
+        assert [f"{ENTRY.file}.part"] == names(cache)
         go_on.set()
         first.join()
     assert CONTENT == (cache / ENTRY.file).read_bytes()

@@ -9,10 +9,11 @@ SOURCE = Path(__file__).resolve().parent / "fake_edgetpu.c"
 FLAGS = ("-std=c99", "-O1", "-fPIC", "-shared", "-fvisibility=hidden", "-Wl,-soname,libedgetpu.so.1")
 
 
-def build_library(compiler: str, folder: Path) -> Path:
-    """The library, built into a folder."""
+def build_library(compiler: str, folder: Path, *macros: str) -> Path:
+    """The library, built into a folder; ``FAKE_EDGETPU_NO_C_API`` and the like leave parts of it out."""
     library = folder / "libedgetpu.so.1"
-    subprocess.run([compiler, *FLAGS, "-o", library, SOURCE], check=True, capture_output=True, timeout=120)
+    defined = [f"-D{macro}" for macro in macros]
+    subprocess.run([compiler, *FLAGS, *defined, "-o", library, SOURCE], check=True, capture_output=True, timeout=120)
     return library
 
 

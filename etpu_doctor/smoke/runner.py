@@ -1,0 +1,210 @@
+"""Runs smoke tests: opens each Edge TPU by its path, in a process of its own, and says what came of it.
+
+Order: everybody's use is looked at twice; fresh USB sticks get their firmware one after the other; then all run at
+once, or (``Plan.alone``) one after the other and then all at once, so that contention on a shared link shows.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from etpu_doctor.evidence.around import HostRequest
+from etpu_doctor.evidence.files import Files
+from etpu_doctor.evidence.gather import gather_live
+from etpu_doctor.facts.access import NodeAccess
+from etpu_doctor.facts.evidence import Evidence
+from etpu_doctor.facts.smoke import SmokeResult
+from etpu_doctor.smoke.bench import Bench, Progress, Warmth, Watcher, write_reference
+from etpu_doctor.smoke.crew import Crew, CrewRequest
+from etpu_doctor.smoke.jobs import Channels, Hello, OutputsFile, Refusal
+from etpu_doctor.smoke.occupancy import HIDDEN_SECONDS, Look, in_use, look, must_wait
+from etpu_doctor.smoke.plan import Plan
+from etpu_doctor.smoke.refusals import judge_refusal
+from etpu_doctor.smoke.results import Subject, compare, refused, result_of, skipped, with_together
+from etpu_doctor.smoke.tools import Tools
+from etpu_doctor.smoke.trial import Trial
+from etpu_doctor.smoke.verdict import Around, judge_failure
+from etpu_doctor.topology.machine import EdgeTpu
+
+__all__ = ["Progress", "Watcher", "run"]
+
+_IMPORT_SECONDS = 30.0
+
+
+def run(evidence: Evidence, targets: Sequence[EdgeTpu], plan: Plan, watch: Watcher) -> tuple[SmokeResult, ...]:
+    """Test the targets, in their order. ``evidence`` is of this host and was read just before.
+
+    Leaves no process behind, whatever interrupts it.
+    """
+    return _Session(evidence, plan, watch).run(targets)
+
+
+class _Session:
+    def __init__(self, evidence: Evidence, plan: Plan, watch: Watcher) -> None:
+        self._files = Files()
+        self._evidence = evidence
+        self._plan = plan
+        self._watch = watch
+        self._warmth = Warmth(self._files)
+        self._first = look(evidence, self._files)
+        self._results: dict[str, SmokeResult] = {}
+
+    def run(self, targets: Sequence[EdgeTpu]) -> tuple[SmokeResult, ...]:
+        subjects: list[Subject] | None = None
+        tools: Tools | None = self._plan.tools
+        while tools is not None:
+            self._plan = msgspec.structs.replace(self._plan, tools=tools)
+            tools = tools.spare
+            # The workers import their runtime while everybody's use is looked at.
+            with Crew(CrewRequest(python=self._plan.tools.python, runtime=self._plan.tools.module)) as crew:
+                subjects = self._subjects(targets) if subjects is None else self._with_plan(subjects)
+                if not subjects or self._test(crew, subjects, is_last=tools is None):
+                    break
+        return tuple(self._results[tpu.id] for tpu in targets)
+
+    def _with_plan(self, subjects: Sequence[Subject]) -> list[Subject]:
+        return [msgspec.structs.replace(subject, plan=self._plan) for subject in subjects]
+
+    def _subjects(self, targets: Sequence[EdgeTpu]) -> list[Subject]:
+        """Those that can be opened, as a second look shows them; the others get their result here."""
+        if must_wait(self._first, targets):
+            time.sleep(max(0.0, self._first.at + HIDDEN_SECONDS - time.monotonic()))
+        second = self._look()
+        subjects = []
+        for tpu in targets:
+            now = second.find(tpu.id)
+            subject = Subject(tpu=now or tpu, machine=second.machine if now else self._first.machine, plan=self._plan)
+            result = self._without_opening(subject, second, is_there=now is not None)
+            if result is None:
+                subjects.append(subject)
+            else:
+                self._results[tpu.id] = result
+        tpus = [subject.tpu for subject in subjects]
+        return [msgspec.structs.replace(subject, others=_others(subject.tpu, tpus)) for subject in subjects]
+
+    def _look(self) -> Look:
+        return look(gather_live(request=HostRequest(around=False)), self._files)
+
+    def _without_opening(self, subject: Subject, second: Look, *, is_there: bool) -> SmokeResult | None:
+        """The result of what need not or must not be opened."""
+        tpu = subject.tpu
+        if not is_there:
+            return refused(subject, "no-device-visible", "it left the bus before it could be opened")
+        if tpu.state == "possible":
+            return skipped(subject, None, "whether it is an Edge TPU is not known")
+        if tpu.device_path is None:
+            reason = "no apex driver serves it" if tpu.transport == "pci" else "its place on the bus is not known"
+            return skipped(subject, "apex-module-not-loaded" if tpu.transport == "pci" else None, reason)
+        holders = in_use(self._first, second, tpu)
+        if holders and not self._plan.force:
+            risk = "opening it would end that" if tpu.transport == "usb" else "only one can have it"
+            return skipped(subject, "device-busy", f"{', '.join(holders)} holds it, and {risk}", holders)
+        return self._refused_node(subject)
+
+    def _refused_node(self, subject: Subject) -> SmokeResult | None:
+        """The library would try a node that it may not open for 25 seconds, and then say nothing."""
+        access, node = self._evidence.access, self._node(subject.tpu)
+        if access is None or node is None or node.readable_writable is not False or node.exists is False:
+            return None
+        where = f" in this {access.container} container" if access.container is not None else ""
+        cause = "container-no-access" if access.container is not None else "permissions-udev"
+        return refused(subject, cause, f"this user may not open its device node {node.path}{where}")
+
+    def _node(self, tpu: EdgeTpu) -> NodeAccess | None:
+        access = self._evidence.access
+        nodes = access.nodes if access is not None else ()
+        return next((node for node in nodes if node.path == tpu.device_node), None)
+
+    def _test(self, crew: Crew, subjects: Sequence[Subject], *, is_last: bool) -> bool:
+        """Test them; false if this runtime cannot be used and another one may."""
+        hello = crew.ready(_IMPORT_SECONDS)
+        if isinstance(hello, Refusal):
+            if not is_last and hello.reason in ("runtime-broken", "crashed"):
+                return False
+            cause, reason = judge_refusal(hello)
+            self._results |= {each.tpu.id: refused(each, cause, reason) for each in subjects}
+            return True
+        with tempfile.TemporaryDirectory(prefix="etpu-doctor-") as folder:
+            reference = self._reference(crew, os.path.join(folder, "outputs"))
+            if isinstance(reference, str):
+                reason = f"the reference gave no outputs: {reference}"
+                self._results |= {each.tpu.id: skipped(each, None, reason) for each in subjects}
+            else:
+                self._bench(crew, hello, subjects, reference)
+        return True
+
+    def _reference(self, crew: Crew, path: str) -> Channels | OutputsFile | str | None:
+        """What to compare outputs with; a text says why there is nothing although it was asked for."""
+        plan = self._plan
+        if plan.reference is not None:
+            trial = write_reference(crew, plan, path)
+            if not trial.ended_well:
+                return judge_failure(trial, Around()).reason
+            return OutputsFile(path=path, tolerance=plan.tolerance)
+        known = plan.model.entry
+        return Channels(inputs=known.inputs, outputs=known.outputs) if known is not None else None
+
+    def _bench(
+        self, crew: Crew, hello: Hello, subjects: Sequence[Subject], reference: Channels | OutputsFile | None
+    ) -> None:
+        bench = Bench(crew, self._plan, self._watch, self._warmth)
+        self._warmth.read()
+        bench.run([subject.tpu for subject in subjects], reference)
+        self._warmth.read()
+        # Only a failure makes it matter where the devices are now.
+        failed = any(not trial.ended_well for trial in bench.trials.values())
+        after = self._look() if failed else None
+        results = []
+        for subject in subjects:
+            trial = bench.trials[subject.tpu.id]
+            result = result_of(subject, trial, self._around(subject, hello, after))
+            result = with_together(result, trial, subject)
+            results.append(self._with_warmth(subject.tpu, result, bench))
+        digests = {subject.tpu.id: _digests(bench.trials[subject.tpu.id]) for subject in subjects}
+        self._results |= {result.id: result for result in compare(results, digests)}
+
+    def _around(self, subject: Subject, hello: Hello, after: Look | None) -> Around:
+        tools, access, tpu = self._plan.tools, self._evidence.access, subject.tpu
+        now = after.find(tpu.id) if after is not None else None
+        node = self._node(tpu)
+        runtime = f"{hello.runtime.replace('_', '-')} {hello.runtime_version or ''}".strip()
+        return Around(
+            runtime=runtime,
+            library=tools.library_text,
+            pair=tools.pair,
+            fitting=tools.fitting,
+            foreign=tools.foreign,
+            container=access.container if access is not None else None,
+            vm=access.vm if access is not None else None,
+            is_pci=tpu.transport == "pci",
+            was_fresh=tpu.state == "dfu",
+            node_missing=node is not None and node.exists is False,
+            present=None if after is None else now is not None,
+            identity=now.identity if now is not None else None,
+            holders=after.holders.get(tpu.id, ()) if after is not None else (),
+            by_string=self._plan.via == "string",
+        )
+
+    def _with_warmth(self, tpu: EdgeTpu, result: SmokeResult, bench: Bench) -> SmokeResult:
+        hottest = self._warmth.hottest_c.get(tpu.id)
+        stepped = self._warmth.stepped_down.get(tpu.id)
+        result = msgspec.structs.replace(
+            result, soak=tuple(bench.soaks.get(tpu.id, ())), temperature_c=hottest, clock_stepped_down=stepped
+        )
+        if stepped and result.verdict in ("pass", "slow"):
+            reason = f"its clock was stepped down at {hottest:.1f} degrees C"
+            return msgspec.structs.replace(result, verdict="slow", cause="thermal", reason=reason)
+        return result
+
+
+def _others(tpu: EdgeTpu, tpus: Sequence[EdgeTpu]) -> tuple[EdgeTpu, ...]:
+    return tuple(other for other in tpus if other.id != tpu.id)
+
+
+def _digests(trial: Trial) -> tuple[str, ...]:
+    return trial.rounds[0].digests if trial.ended_well else ()
