@@ -32,7 +32,7 @@ _NO_SECRETS = frozenset({"root", "localhost", *_KINDS})
 
 _Pattern = tuple[tuple[str, ...], re.Pattern[str], Callable[[re.Match[str]], bool] | None]
 
-_NAMED_SECRET = r"(?:pass(?:word|wd)?|secret|token|api_?key)[\"']?\s{0,4}[:=]\s{0,4}"
+_BEFORE_VALUE = r"(?:pass(?:word|wd)?|secret|token|api_?key)[\"']?\s{0,4}[:=]\s{0,4}"
 _HOST = r"([A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?)"
 
 
@@ -67,8 +67,8 @@ def _patterns() -> tuple[_Pattern, ...]:
         ),
         # Before what follows: "rtsp://admin:p@ss@camera" is no user of a host.
         (("secret",), re.compile(r"://([^\s/@:]{1,64}:[^\s/]{1,128})(?=@)"), None),
-        (("secret",), re.compile(_NAMED_SECRET + r"[\"']([^\"']{1,128})[\"']", re.IGNORECASE), None),
-        (("secret",), re.compile(_NAMED_SECRET + r"([^\s\"',;]{1,128})", re.IGNORECASE), None),
+        (("secret",), re.compile(_BEFORE_VALUE + r"[\"']([^\"']{1,128})[\"']", re.IGNORECASE), None),
+        (("secret",), re.compile(_BEFORE_VALUE + r"([^\s\"',;]{1,128})", re.IGNORECASE), None),
         (("user",), re.compile(r"(?:/home/|[/\\]Users[/\\])([^/\\\s:\"'<>|,;]{1,64})"), None),
         (("user",), re.compile(r"/media/([^/\s:\"'<>|,;]{1,64})(?=/)"), None),
         # No slash before: "soc/usb@7e980000" is a node of the device tree.

@@ -9,8 +9,6 @@ from etpu_doctor.smoke.jobs import Limits
 from etpu_doctor.smoke.models import ChosenModel
 from etpu_doctor.smoke.tools import Tools
 
-RUNS = 50
-
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What to do with each Edge TPU.
@@ -23,7 +21,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     model: ChosenModel
     reference: str | None = None
     tolerance: int = 0
-    runs: int = RUNS
+    runs: int = 50
     alone: bool = False
     soak_seconds: float | None = None
     via: Via = "path"

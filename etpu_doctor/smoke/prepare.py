@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,15 +11,19 @@ from etpu_doctor.evidence.files import Files
 from etpu_doctor.facts.evidence import Evidence
 from etpu_doctor.facts.runtime import Runtime
 from etpu_doctor.facts.smoke import SmokeResult, Via
-from etpu_doctor.smoke.bench import Watcher
+from etpu_doctor.smoke.crew import Crew, CrewRequest
 from etpu_doctor.smoke.jobs import Limits
-from etpu_doctor.smoke.models import find_smoke_model
-from etpu_doctor.smoke.plan import RUNS, Plan
-from etpu_doctor.smoke.runner import run
 from etpu_doctor.smoke.targets import select
-from etpu_doctor.smoke.tools import Lacking, RuntimeName, Wishes, choose_tools
+from etpu_doctor.smoke.tools import Lacking, RuntimeName, Tools, Wishes, choose_tools
 from etpu_doctor.topology.build import build
 from etpu_doctor.topology.machine import EdgeTpu, Options
+
+if TYPE_CHECKING:
+    from etpu_doctor.smoke.bench import Watcher
+    from etpu_doctor.smoke.plan import Plan
+
+RUNS = 50
+"""Inferences of an Edge TPU, if nobody says how many."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,18 +50,30 @@ def smoke_test(evidence: Evidence, wanted: Wanted, watch: Watcher) -> Evidence:
     Raises ``TargetError`` for a name that means no Edge TPU, and ``smoke.models.ChoiceError`` where there is no
     model to run, or the one that was named cannot be.
     """
-    machine = build(evidence, Options())
-    targets = select(machine.edge_tpus, wanted.devices)
-    if not targets:
-        return evidence
-    model = find_smoke_model(wanted.model)
+    targets = select(build(evidence, Options()).edge_tpus, wanted.devices)
     wishes = Wishes(library=wanted.library, python=wanted.python, runtime=wanted.runtime)
     tools = choose_tools(evidence.runtime or Runtime(), Files(), wishes)
-    if isinstance(tools, Lacking):
-        return msgspec.structs.replace(evidence, smoke=_lacking(targets, tools))
-    plan = Plan(
+    results: tuple[SmokeResult, ...] | None = () if not targets else None
+    while results is None:
+        if isinstance(tools, Lacking):
+            results = _lacking(targets, tools)
+            break
+        with Crew(CrewRequest(python=tools.python, runtime=tools.module)) as crew:
+            # The workers import their runtime while this process imports the rest and looks at everybody's use.
+            from etpu_doctor.smoke.runner import run  # noqa: PLC0415 - as above
+
+            results = run(crew, evidence, targets, _plan(wanted, tools), watch)
+        tools = tools.spare or tools
+    return msgspec.structs.replace(evidence, smoke=results)
+
+
+def _plan(wanted: Wanted, tools: Tools) -> Plan:
+    from etpu_doctor.smoke.models import find_smoke_model  # noqa: PLC0415 - imported while the workers import theirs
+    from etpu_doctor.smoke.plan import Plan  # noqa: PLC0415 - as above
+
+    return Plan(
         tools=tools,
-        model=model,
+        model=find_smoke_model(wanted.model),
         reference=wanted.reference,
         tolerance=wanted.tolerance,
         runs=wanted.runs,
@@ -66,7 +83,6 @@ def smoke_test(evidence: Evidence, wanted: Wanted, watch: Watcher) -> Evidence:
         force=wanted.force,
         limits=_limits(wanted.limit_seconds),
     )
-    return msgspec.structs.replace(evidence, smoke=run(evidence, targets, plan, watch))
 
 
 def _limits(seconds: float | None) -> Limits:

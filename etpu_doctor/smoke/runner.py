@@ -20,13 +20,12 @@ from etpu_doctor.facts.access import NodeAccess
 from etpu_doctor.facts.evidence import Evidence
 from etpu_doctor.facts.smoke import SmokeResult
 from etpu_doctor.smoke.bench import Bench, Progress, Warmth, Watcher, write_reference
-from etpu_doctor.smoke.crew import Crew, CrewRequest
+from etpu_doctor.smoke.crew import Crew
 from etpu_doctor.smoke.jobs import Channels, Hello, OutputsFile, Refusal
 from etpu_doctor.smoke.occupancy import HIDDEN_SECONDS, Look, in_use, look, must_wait
 from etpu_doctor.smoke.plan import Plan
 from etpu_doctor.smoke.refusals import judge_refusal
 from etpu_doctor.smoke.results import Subject, compare, refused, result_of, skipped, with_together
-from etpu_doctor.smoke.tools import Tools
 from etpu_doctor.smoke.trial import Trial
 from etpu_doctor.smoke.verdict import Around, judge_failure
 from etpu_doctor.topology.machine import EdgeTpu
@@ -36,12 +35,18 @@ __all__ = ["Progress", "Watcher", "run"]
 _IMPORT_SECONDS = 30.0
 
 
-def run(evidence: Evidence, targets: Sequence[EdgeTpu], plan: Plan, watch: Watcher) -> tuple[SmokeResult, ...]:
-    """Test the targets, in their order. ``evidence`` is of this host and was read just before.
+def run(
+    crew: Crew, evidence: Evidence, targets: Sequence[EdgeTpu], plan: Plan, watch: Watcher
+) -> tuple[SmokeResult, ...] | None:
+    """Test the targets, in their order, with workers that are importing their runtime.
 
-    Leaves no process behind, whatever interrupts it.
+    ``evidence`` is of this host and was read just before. ``None`` if the runtime cannot be used and there is a spare.
     """
-    return _Session(evidence, plan, watch).run(targets)
+    session = _Session(evidence, plan, watch)
+    subjects = session.subjects(targets)
+    if subjects and not session.test(crew, subjects):
+        return None
+    return tuple(session.results[tpu.id] for tpu in targets)
 
 
 class _Session:
@@ -52,25 +57,9 @@ class _Session:
         self._watch = watch
         self._warmth = Warmth(self._files)
         self._first = look(evidence, self._files)
-        self._results: dict[str, SmokeResult] = {}
+        self.results: dict[str, SmokeResult] = {}
 
-    def run(self, targets: Sequence[EdgeTpu]) -> tuple[SmokeResult, ...]:
-        subjects: list[Subject] | None = None
-        tools: Tools | None = self._plan.tools
-        while tools is not None:
-            self._plan = msgspec.structs.replace(self._plan, tools=tools)
-            tools = tools.spare
-            # The workers import their runtime while everybody's use is looked at.
-            with Crew(CrewRequest(python=self._plan.tools.python, runtime=self._plan.tools.module)) as crew:
-                subjects = self._subjects(targets) if subjects is None else self._with_plan(subjects)
-                if not subjects or self._test(crew, subjects, is_last=tools is None):
-                    break
-        return tuple(self._results[tpu.id] for tpu in targets)
-
-    def _with_plan(self, subjects: Sequence[Subject]) -> list[Subject]:
-        return [msgspec.structs.replace(subject, plan=self._plan) for subject in subjects]
-
-    def _subjects(self, targets: Sequence[EdgeTpu]) -> list[Subject]:
+    def subjects(self, targets: Sequence[EdgeTpu]) -> list[Subject]:
         """Those that can be opened, as a second look shows them; the others get their result here."""
         if must_wait(self._first, targets):
             time.sleep(max(0.0, self._first.at + HIDDEN_SECONDS - time.monotonic()))
@@ -83,7 +72,7 @@ class _Session:
             if result is None:
                 subjects.append(subject)
             else:
-                self._results[tpu.id] = result
+                self.results[tpu.id] = result
         tpus = [subject.tpu for subject in subjects]
         return [msgspec.structs.replace(subject, others=_others(subject.tpu, tpus)) for subject in subjects]
 
@@ -120,20 +109,20 @@ class _Session:
         nodes = access.nodes if access is not None else ()
         return next((node for node in nodes if node.path == tpu.device_node), None)
 
-    def _test(self, crew: Crew, subjects: Sequence[Subject], *, is_last: bool) -> bool:
+    def test(self, crew: Crew, subjects: Sequence[Subject]) -> bool:
         """Test them; false if this runtime cannot be used and another one may."""
         hello = crew.ready(_IMPORT_SECONDS)
         if isinstance(hello, Refusal):
-            if not is_last and hello.reason in ("runtime-broken", "crashed"):
+            if self._plan.tools.spare is not None and hello.reason in ("runtime-broken", "crashed"):
                 return False
             cause, reason = judge_refusal(hello)
-            self._results |= {each.tpu.id: refused(each, cause, reason) for each in subjects}
+            self.results |= {each.tpu.id: refused(each, cause, reason) for each in subjects}
             return True
         with tempfile.TemporaryDirectory(prefix="etpu-doctor-") as folder:
             reference = self._reference(crew, os.path.join(folder, "outputs"))
             if isinstance(reference, str):
                 reason = f"the reference gave no outputs: {reference}"
-                self._results |= {each.tpu.id: skipped(each, None, reason) for each in subjects}
+                self.results |= {each.tpu.id: skipped(each, None, reason) for each in subjects}
             else:
                 self._bench(crew, hello, subjects, reference)
         return True
@@ -166,7 +155,7 @@ class _Session:
             result = with_together(result, trial, subject)
             results.append(self._with_warmth(subject.tpu, result, bench))
         digests = {subject.tpu.id: _digests(bench.trials[subject.tpu.id]) for subject in subjects}
-        self._results |= {result.id: result for result in compare(results, digests)}
+        self.results |= {result.id: result for result in compare(results, digests)}
 
     def _around(self, subject: Subject, hello: Hello, after: Look | None) -> Around:
         tools, access, tpu = self._plan.tools, self._evidence.access, subject.tpu

@@ -46,6 +46,7 @@ class Doctor:
     def __init__(self, umockdev: str, library: Path, model: Path, folder: Path) -> None:
         self.umockdev, self.library, self.model, self.folder = umockdev, library, model, folder
         self.listed: list[str] | None = None
+        self.path = str(ROOT)
 
     def sticks(self, *states: str) -> list[str]:
         """A machine with a stick on each root port of one controller, ``ready`` or ``dfu``; their ids."""
@@ -73,7 +74,7 @@ class Doctor:
             what, _, device = name.partition("__")
             told[f"FAKE_EDGETPU_{what}{'@' + device.replace('_', '-') if device else ''}"] = value
         listed = ",".join(f"usb={SYSFS}/{name}" for name in ids)
-        return {**os.environ, "PYTHONPATH": str(ROOT), "FAKE_EDGETPU_DEVICES": listed, **told}
+        return {**os.environ, "PYTHONPATH": self.path, "FAKE_EDGETPU_DEVICES": listed, **told}
 
     def tools(self) -> list[str]:
         """Options that name the double and the model."""
@@ -255,6 +256,20 @@ def test_a_library_without_the_c_api_falls_back_to_the_string(
     doctor.library = build_library(needs_program("gcc", package="gcc"), tmp_path, "FAKE_EDGETPU_NO_C_API")
     done = doctor.run(doctor.sticks("ready"))
     assert ("pass", "string") == tuple(done.results["2-1"][each] for each in ("verdict", "via"))
+
+
+def test_a_broken_runtime_gives_way_to_the_other(doctor: Doctor, tmp_path: Path) -> None:
+    """Of two installed runtimes the better one cannot be imported: the other one proves the stick."""
+    broken = tmp_path / "path" / "ai_edge_litert"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('libstdc++.so.6: cannot open')", encoding="utf-8")
+    ids = doctor.sticks("ready")
+    doctor.path = f"{ROOT}{os.pathsep}{tmp_path / 'path'}"
+    done = doctor.run(ids)
+    assert ("pass", True) == (
+        done.results["2-1"]["verdict"],
+        done.results["2-1"]["runtime"].startswith("tflite-runtime"),
+    )
 
 
 def test_a_device_that_the_library_does_not_list(doctor: Doctor) -> None:
