@@ -198,8 +198,8 @@ def render_smoke(report: Report, *, color: Color, ascii_only: bool, width: int |
     if _refused(page, report):
         return
     _smoke(page, report, heading=False)
-    tested = {result.id for result in report.smoke}
-    concerned = [one for one in report.findings if one.code.startswith(SMOKE_FAMILY) or _confirmed(one, tested)]
+    broken = {result.id for result in report.smoke if result.verdict not in ("pass", "slow")}
+    concerned = [one for one in report.findings if one.code.startswith(SMOKE_FAMILY) or _explains(one, broken)]
     _findings(page, msgspec.structs.replace(report, findings=tuple(concerned)))
 
 
@@ -296,9 +296,10 @@ def _tree(page: _Page, report: Report, *, show_all: bool = False, max_lines: int
         page.paragraph("The evidence shows no USB or PCI device.")
 
 
-def _confirmed(finding: Finding, tested: Collection[str]) -> bool:
-    """Whether a finding is about an Edge TPU that was tested, and more than a note or one that the test is about."""
-    return finding.subject in tested and (finding.severity in ("error", "warning") or finding.code == _SECONDARY_PORT)
+def _explains(finding: Finding, broken: Collection[str]) -> bool:
+    """Whether a finding may say why an Edge TPU failed, or is the one that a smoke test confirms or takes back."""
+    may_explain = finding.subject in broken and finding.severity in ("error", "warning")
+    return may_explain or finding.code == _SECONDARY_PORT
 
 
 def _smoke(page: _Page, report: Report, *, heading: bool = True) -> None:

@@ -156,7 +156,7 @@ def _passed(result: SmokeResult, subject: Subject, expected: Expected | None) ->
         cause, reason = _limit(subject)
         return msgspec.structs.replace(result, verdict="slow", cause=cause, reason=reason) if cause else result
     if is_slow(result.median_ms, expected):
-        reason = f"slower than its link explains ({speed_text(subject.tpu.speed_mbps)})"
+        reason = f"it takes longer than its link explains ({speed_text(subject.tpu.speed_mbps)})"
         return msgspec.structs.replace(result, verdict="slow", cause="unknown", confidence="possible", reason=reason)
     return result
 
