@@ -284,6 +284,7 @@ def _read_function(tree: SysfsTree, address: str, devpath: str) -> PciFunction:
         current_link_width=_link_width(tree, devpath, "current_link_width"),
         max_link_speed_gts=_link_speed(tree, devpath, "max_link_speed"),
         max_link_width=_link_width(tree, devpath, "max_link_width"),
+        aspm=_aspm(tree, devpath) if is_edge_tpu else None,
         parent=above if is_pci_address(above) else None,
         parent_known=True,
         secondary_bus=integer(text(tree.read(devpath, "secondary_bus_number"))) if is_bridge else None,
@@ -308,6 +309,16 @@ def _link_width(tree: SysfsTree, devpath: str, attribute: str) -> int | None:
     """Lanes; ``None`` for 0 (no link), 63 (a register of all ones) and 255 (``PCIE_LNK_WIDTH_UNKNOWN``)."""
     width = integer(text(tree.read(devpath, attribute)))
     return width if width in _LINK_WIDTHS else None
+
+
+def _aspm(tree: SysfsTree, devpath: str) -> tuple[str, ...] | None:
+    """The sleep states that are enabled on the link above; ``None`` where the kernel shows none.
+
+    Linux ``Documentation/ABI/testing/sysfs-bus-pci``: since 5.5, a file each for the states that both ends support.
+    """
+    states = {state: text(tree.read(devpath, f"link/{state.lower()}_aspm")) for state in ("L0s", "L1")}
+    known = {state: value for state, value in states.items() if value is not None}
+    return tuple(state for state, value in known.items() if value == "1") if known else None
 
 
 def _bars(resource: str | None) -> tuple[PciBar, ...] | None:

@@ -21,8 +21,6 @@ _USB_FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "root_driver": ("driver", ("lsusb-t",)),
 }
 
-NOT_IN_SYSFS = ""
-
 _PCI_FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "vendor_id": ("vendor", ("lspci", "lspci-v", "lspci-vmm", "lspci-t")),
     "driver": ("driver", ("lspci-v", "lspci", "lspci-vmm")),
@@ -30,7 +28,7 @@ _PCI_FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "current_link_width": ("current_link_width", ("lspci-v",)),
     "max_link_speed_gts": ("max_link_speed", ("lspci-v",)),
     "max_link_width": ("max_link_width", ("lspci-v",)),
-    "aspm": (NOT_IN_SYSFS, ("lspci-v",)),
+    "aspm": ("link", ("lspci-v",)),
     "bars": ("resource", ("lspci-v",)),
     "config_all_ones": ("config", ("lspci-v", "lspci")),
     "msix_enabled": ("config", ("lspci-v",)),
@@ -61,7 +59,7 @@ def port_origin(hub: UsbDevice, port: int, attribute: str) -> str | None:
 
 def _origin(seen: tuple[Seen, ...], folder: str, attribute: str, kinds: tuple[str, ...]) -> str | None:
     for place in seen:
-        if place.kind == "sysfs" and attribute != NOT_IN_SYSFS:
+        if place.kind == "sysfs":
             return f"{folder}/{place.file.rpartition('/')[2]}/{attribute}"
     for kind in kinds:
         for place in seen:

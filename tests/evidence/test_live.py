@@ -480,6 +480,20 @@ class TestPci:
         assert expected == card(max_link_width=content).max_link_width
 
     @pytest.mark.parametrize(
+        ("l0s", "l1", "expected"),
+        [
+            (b"1\n", b"1\n", ("L0s", "L1")),
+            (b"0\n", b"1\n", ("L1",)),
+            (None, b"0\n", ()),
+            (b"0\n", b"0\n", ()),
+            (None, None, None),
+        ],
+    )
+    def test_aspm(self, l0s: bytes | None, l1: bytes | None, expected: tuple[str, ...] | None) -> None:
+        """What sleeps on the link; nothing is known where the kernel shows no such file."""
+        assert expected == card(**{"link/l0s_aspm": l0s, "link/l1_aspm": l1}).aspm
+
+    @pytest.mark.parametrize(
         ("content", "expected"),
         [
             (None, None),
