@@ -235,6 +235,29 @@ def test_alone_and_together(doctor: Doctor) -> None:
         assert together["slowdown"] == pytest.approx(1, abs=0.5)
 
 
+def test_a_held_stick_is_left_alone(doctor: Doctor, tmp_path: Path) -> None:
+    """Its interface is claimed: it is skipped, nothing opens it, and the one beside it is tested."""
+    doctor.mock("pci 0000:00:14.0 xhci\n  root usb2=4 usb3=4\n    1: tpu used\n    2: tpu\n")
+    log = tmp_path / "log"
+    done = doctor.run(["2-1", "2-2"], LOG=str(log))
+    assert [("skipped", "device-busy"), ("pass", None)] == [
+        (done.results[name]["verdict"], done.results[name]["cause"]) for name in ("2-1", "2-2")
+    ]
+    assert 0 == done.status
+    assert f"{SYSFS}/2-1" not in log.read_text(encoding="utf-8")
+
+
+def test_force_with_yes_tests_what_is_held(doctor: Doctor) -> None:
+    """Who says so twice gets it; a stick asked for by name and skipped is no success."""
+    doctor.mock("pci 0000:00:14.0 xhci\n  root usb2=4 usb3=4\n    1: tpu used\n")
+    assert (1, "skipped") == _verdict(doctor.run(["2-1"], "2-1"))
+    assert (0, "pass") == _verdict(doctor.run(["2-1"], "2-1", "--force", "--yes"))
+
+
+def _verdict(done: Done) -> tuple[int, str]:
+    return done.status, done.results["2-1"]["verdict"]
+
+
 def test_a_soak_is_followed_over_time(doctor: Doctor) -> None:
     """Points about a second apart, and progress as JSON lines."""
     ids = doctor.sticks("ready")
