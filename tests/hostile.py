@@ -11,8 +11,10 @@ from etpu_doctor.evidence.archive import read_archive
 from etpu_doctor.evidence.descriptors import parse_bos, parse_descriptors
 from etpu_doctor.evidence.errors import EvidenceError
 from etpu_doctor.evidence.sources import read_sources
+from etpu_doctor.evidence.ticket import Ticket
 from etpu_doctor.report.examine import examine
 from etpu_doctor.report.report import Report
+from etpu_doctor.report.ticket import triage
 
 
 def feed(data: bytes) -> Report | None:
@@ -21,6 +23,9 @@ def feed(data: bytes) -> Report | None:
     parse_bos(data)
     with contextlib.suppress(EvidenceError):
         read_archive("-", io.BytesIO(data))
+    ticket = Ticket()
+    ticket.read("-", data)
+    triage(ticket.evidence())
     try:
         report = examine(read_sources(["-"], stdin=io.BytesIO(data)))
     except EvidenceError:

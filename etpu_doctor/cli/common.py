@@ -46,6 +46,14 @@ def count(value: str) -> int:
     return number
 
 
+def seconds(value: str) -> float:
+    """A time to wait."""
+    number = float(value)
+    if not 0 <= number < 1e9:
+        raise ValueError
+    return number
+
+
 def add_source(parsing: argparse.ArgumentParser) -> None:
     """``--from`` and what goes with it."""
     parsing.add_argument(

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from etpu_doctor.evidence.formats.base import NOT_UNDERSTOOD, SUPERSEDED, Line
+from etpu_doctor.evidence.formats.base import NOT_READ, NOT_UNDERSTOOD, SUPERSEDED, Line
 from etpu_doctor.facts.application import Application, DetectorConfig, RuntimeMessage
+from etpu_doctor.facts.driver import DkmsState
 from etpu_doctor.facts.evidence import Ignored
 from etpu_doctor.facts.kernel_log import KernelLog, KernelMessage
 from etpu_doctor.facts.pci import PciFunction
@@ -16,12 +17,13 @@ from etpu_doctor.facts.usb import UsbDevice, UsbInterface
 
 IGNORED_RUNS_LIMIT = 200
 MESSAGES_LIMIT = 2000
+SAME_MESSAGE_LIMIT = 50
 _TEXT_LIMIT = 120
 
 UsbPair = tuple[int | None, int | None]
 UsbKey = tuple[int | None, int | None, tuple[int, ...] | None]
 
-_HARMLESS = (NOT_UNDERSTOOD, SUPERSEDED)
+_HARMLESS = (NOT_UNDERSTOOD, NOT_READ, SUPERSEDED)
 """Lines set aside that leave a tree whole."""
 
 _SPEEDS_MBPS = frozenset({1.5, 12, 480, 5000, 10000, 20000})
@@ -49,8 +51,10 @@ class Collector:
         self._tree_is_damaged = False
         self.kernel_messages: list[KernelMessage] = []
         self.kernel_line_count = 0
-        self.detectors: dict[str, DetectorConfig] = {}
+        self.configurations: dict[str, tuple[DetectorConfig, ...]] = {}
         self.program_messages: list[RuntimeMessage] = []
+        self._program_counts: dict[str, int] = {}
+        self.dkms_state: DkmsState | None = None
 
     def cover(self, *names: str) -> None:
         self.covers.update(names)
@@ -121,11 +125,16 @@ class Collector:
         self.kernel_line_count += count
         self.covers.add("kernel-log")
 
-    def detector(self, config: DetectorConfig) -> None:
-        self.detectors[config.name] = config
+    def detectors(self, file: str, configs: tuple[DetectorConfig, ...]) -> None:
+        self.configurations[file] = configs
+
+    def dkms(self, state: DkmsState) -> None:
+        self.dkms_state = state if self.dkms_state is None else join_dkms(state, self.dkms_state)
 
     def program(self, message: RuntimeMessage) -> None:
-        if len(self.program_messages) < MESSAGES_LIMIT:
+        count = self._program_counts[message.message] = self._program_counts.get(message.message, 0) + 1
+        # A loop that prints one message all night must not push out what comes after it.
+        if count <= SAME_MESSAGE_LIMIT and len(self.program_messages) < MESSAGES_LIMIT:
             self.program_messages.append(message)
 
     def ignore(self, line: Line, why: str) -> None:
@@ -155,13 +164,26 @@ class Collector:
 
     def application(self) -> Application | None:
         """What the texts say of applications."""
-        if not self.detectors and not self.program_messages:
+        detectors = tuple(each for configs in self.configurations.values() for each in configs)
+        if not detectors and not self.program_messages:
             return None
-        return Application(detectors=tuple(self.detectors.values()), messages=tuple(self.program_messages))
+        return Application(detectors=detectors, messages=tuple(self.program_messages))
 
     def pci_functions(self) -> list[PciFunction]:
         """Every PCI function of the texts, each once."""
         return join_pci(self._functions.values())
+
+
+def join_dkms(first: DkmsState, second: DkmsState) -> DkmsState:
+    """What two looks at DKMS say; what the first says counts where both do. A failed build is one whole fact."""
+    changes = _fill(first, second, ("status", "build_error", "build_error_where", "build_kernel"))
+    if first.build_error is None:
+        changes.update(
+            build_error=second.build_error,
+            build_error_where=second.build_error_where,
+            build_kernel=second.build_kernel,
+        )
+    return msgspec.structs.replace(first, status={**second.status, **first.status}, **changes)
 
 
 def _mark_unprinted(devices: list[UsbDevice], tree: list[UsbDevice]) -> list[UsbDevice]:

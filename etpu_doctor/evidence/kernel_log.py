@@ -45,6 +45,14 @@ _BARE_WORDS = ("oltage ", " is rejected", "cannot register ", "driver already", 
 """Words of the messages that name no driver."""
 
 
+_HINTS = (
+    *("usb", "hub ", "hcd", "hci-", "apex", "gasket", "hwmon", "ockdown", " BAR", "BAR ", "PCIe", "D3", "Slot("),
+    *("ink ", "-pcie ", "AER: ", "symbol", "taint", "version magic", "read config"),
+    *_BARE_WORDS,
+)
+"""Every known message holds one of these; most lines of a log hold none, and need not be taken apart."""
+
+
 class Head(NamedTuple):
     """Who says a line: the kind of speaker, its driver and device, and where the message begins."""
 
@@ -178,6 +186,8 @@ def match_line(text: str, where: str | None = None, seconds: float | None = None
     Whatever stands before the driver's name is taken off (time stamps, ``host kernel:``, quote marks). A message that
     names no driver must begin the line, or follow such a prefix.
     """
+    if not may_be_known(text):
+        return None
     head = find_head(text)
     if head is None:
         if not any(word in text for word in _BARE_WORDS):
@@ -200,6 +210,14 @@ def match_line(text: str, where: str | None = None, seconds: float | None = None
                 )
                 return _placed(message, head)
     return None
+
+
+def may_be_known(text: str) -> bool:
+    """Whether a line holds words of a known message at all."""
+    for hint in _HINTS:  # noqa: SIM110 - any() over a generator takes three times as long, and this meets every line
+        if hint in text:
+            return True
+    return False
 
 
 def _placed(message: KernelMessage, head: Head) -> KernelMessage:
@@ -277,18 +295,27 @@ def log_prefix(text: str) -> int | None:
 
     Known are ``dmesg`` (all its time formats, ``-x`` too), ``journalctl`` and syslog, with quote marks before them.
     """
+    if text.startswith("["):
+        # By far the most usual: dmesg.
+        stamp = _stamps().match(text)
+        if stamp is not None:
+            return _after_source(text, stamp.end())
     start = _syslog_prefix(text)
     bracket = text.find("[", start or 0, (start or 0) + _STAMP_WITHIN)
     if bracket >= 0 and _may_precede(text[start or 0 : bracket]):
         stamp = _stamps().match(text, bracket)
         if stamp is not None:
-            # journalctl -o short-monotonic: the host and "kernel:" follow the stamp.
-            source = text.find(" kernel: ", stamp.end() - 1, stamp.end() + _STAMP_WITHIN)
-            return source + len(" kernel: ") if source >= 0 else stamp.end()
+            return _after_source(text, stamp.end())
     if start is None and text[10:11] == "T" and text[19:20] == ",":
         stamp = _iso_stamps().match(text)
         return stamp.end() if stamp is not None else None
     return start
+
+
+def _after_source(text: str, end: int) -> int:
+    """The host and ``kernel:`` follow the stamp in ``journalctl -o short-monotonic``."""
+    source = text.find(" kernel: ", end - 1, end + _STAMP_WITHIN)
+    return source + len(" kernel: ") if source >= 0 else end
 
 
 def _syslog_prefix(text: str) -> int | None:

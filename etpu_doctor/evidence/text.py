@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from etpu_doctor.evidence.cleaning import clean, is_markup
 from etpu_doctor.evidence.collector import Collector
 from etpu_doctor.evidence.formats.base import NOT_UNDERSTOOD, Format, Line
+from etpu_doctor.evidence.formats.dkms import Dkms
+from etpu_doctor.evidence.formats.frigate_config import FrigateConfig
 from etpu_doctor.evidence.formats.kernel_log import KernelLogText
 from etpu_doctor.evidence.formats.lspci import Lspci
 from etpu_doctor.evidence.formats.lspci_machine import LspciMachine
 from etpu_doctor.evidence.formats.lspci_tree import LspciTree
 from etpu_doctor.evidence.formats.lsusb_list import Lsusb
 from etpu_doctor.evidence.formats.lsusb_tree import LsusbTree
+from etpu_doctor.evidence.formats.program_log import ProgramLog
 
-_FIRST_CHARACTERS = "+\\`Cc[ULV"
+_FIRST_CHARACTERS = "+\\`Cc[DULV"
+
+Watcher: TypeAlias = Callable[[Line, "object | None"], None]
+"""Is shown every line, and what took it: a parser of ``formats``, the ``ProgramLog``, or nothing."""
 
 
 def formats(collector: Collector) -> tuple[Format, ...]:
     """Every parser, the most specific first."""
     return (
+        Dkms(collector),
         KernelLogText(collector),
         LsusbTree(collector),
         Lsusb(collector),
         LspciMachine(collector),
         LspciTree(collector),
         Lspci(collector),
+        FrigateConfig(collector),
     )
 
 
-def read_lines(file: str, lines: Iterable[str], collector: Collector) -> int:
+def read_lines(file: str, lines: Iterable[str], collector: Collector, watcher: Watcher | None = None) -> int:
     """Feed a text to the parsers; returns how many lines were part of a known format.
 
     What no parser takes is handed to ``collector.ignore``; wrapping (fences, prompts, blank lines) is not counted.
     """
-    reader = _Reader(formats(collector), collector)
+    reader = _Reader(formats(collector), collector, watcher)
     for number, raw in enumerate(lines, start=1):
         for text in clean(raw):
             reader.feed(Line(file, number, text))
@@ -43,9 +52,11 @@ def read_lines(file: str, lines: Iterable[str], collector: Collector) -> int:
 
 
 class _Reader:
-    def __init__(self, parsers: tuple[Format, ...], collector: Collector) -> None:
+    def __init__(self, parsers: tuple[Format, ...], collector: Collector, watcher: Watcher | None) -> None:
         self._parsers = parsers
         self._collector = collector
+        self._watcher = watcher
+        self._programs = ProgramLog(collector)
         self._open: Format | None = None
         self.understood = 0
 
@@ -58,10 +69,18 @@ class _Reader:
                 if parser.starts(text):
                     self._switch(parser)
                     break
+        taken_by: object | None = None
         if self._open is not None and self._open.feed(line):
-            self.understood += 1
-        elif not is_markup(line.text):
+            taken_by = self._open
+        elif self._programs.feed(line):
+            # It stands for itself, so the block that is open stays open: a message may come between its lines.
+            taken_by = self._programs
+        elif self._watcher is None and not is_markup(text):
+            # A watcher knows what to do with it.
             self._collector.ignore(line, NOT_UNDERSTOOD)
+        self.understood += taken_by is not None
+        if self._watcher is not None:
+            self._watcher(line, taken_by)
 
     def _switch(self, parser: Format) -> None:
         if parser is not self._open:

@@ -108,7 +108,7 @@ def test_what_was_open_is_closed_at_the_end() -> None:
 
 def test_every_format_is_asked() -> None:
     """Each kind of listing has one parser."""
-    assert 6 == len({type(parser) for parser in formats(Collector())})
+    assert 8 == len({type(parser) for parser in formats(Collector())})
 
 
 @given(

@@ -190,3 +190,19 @@ def test_the_order_of_the_findings_does_not_matter(findings: list[Finding], rand
     assert [ranked.cause for ranked in first.ranked] == [ranked.cause for ranked in second.ranked]
     assert first.cause == second.cause
     assert first.cause == (first.ranked[0].cause if first.ranked else "healthy")
+
+
+def test_power_management_explains_a_card_that_is_gone_if_it_is_likely() -> None:
+    """ASPM stands above the card that fell off the bus where it was forced on; as one of two readings it does not."""
+    gone = finding("pcie-link-or-slot", "error", "certain")
+    assert ["aspm", "pcie-link-or-slot"] == causes(gone, finding("aspm", "error", "likely"))
+    assert ["pcie-link-or-slot", "aspm"] == causes(gone, finding("aspm", "error", "possible"))
+
+
+def test_what_a_configuration_asks_for() -> None:
+    """A missing stick explains that the configuration finds none; a configuration explains a busy stick."""
+    asked, wrong = finding("frigate-config", "error"), finding("wrong-device-string", "error")
+    assert ["no-device-visible", "wrong-device-string", "frigate-config"] == causes(
+        asked, wrong, finding("no-device-visible", "error", "likely")
+    )
+    assert ["frigate-config", "device-busy"] == causes(finding("device-busy", "error"), asked)

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from etpu_doctor.facts.evidence import Evidence
+from etpu_doctor.smoke.bench import Progress
 from etpu_doctor.smoke.prepare import Wanted, smoke_test, untested
 from etpu_doctor.smoke.targets import TargetError
 from tests.support.facts import evidence, root, tpu
@@ -15,9 +16,13 @@ from tests.support.facts import evidence, root, tpu
 BUSES = evidence(root(2), tpu("2-1"), tpu("2-2"))
 
 
+def nobody(progress: Progress) -> None:
+    """Watches, and does nothing."""
+
+
 def after(facts: Evidence, *devices: str) -> Evidence:
     """The evidence after smoke tests that nobody watches."""
-    return smoke_test(facts, Wanted(devices=devices), str)
+    return smoke_test(facts, Wanted(devices=devices), nobody)
 
 
 def test_without_an_edge_tpu_nothing_is_started() -> None:

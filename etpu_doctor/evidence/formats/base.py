@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from etpu_doctor.facts.application import DetectorConfig, RuntimeMessage
+from etpu_doctor.facts.driver import DkmsState
 from etpu_doctor.facts.kernel_log import KernelMessage
 from etpu_doctor.facts.pci import PciFunction
 from etpu_doctor.facts.usb import UsbDevice
 
 NOT_UNDERSTOOD = "not understood"
 SUPERSEDED = "superseded by a later listing of the same bus"
+NOT_READ = "part of a configuration, in a form that is not read here"
 
 
 class Line(NamedTuple):
@@ -36,11 +38,14 @@ class Sink(Protocol):
     def kernel_lines(self, count: int) -> None:
         """Say that so many more lines of a kernel log were read, recognised or not."""
 
-    def detector(self, config: DetectorConfig) -> None:
-        """Add an Edge TPU detector of an application's configuration."""
+    def detectors(self, file: str, configs: tuple[DetectorConfig, ...]) -> None:
+        """Give all detectors of a configuration; what was given of the same file before is out of date."""
 
     def program(self, message: RuntimeMessage) -> None:
         """Add a recognised line that a program printed."""
+
+    def dkms(self, state: DkmsState) -> None:
+        """Add what DKMS says of the PCIe driver; a later state of the same kernel replaces an earlier one."""
 
     def cover(self, *names: str) -> None:
         """Say what this text would have shown (the names of ``Evidence.covers``)."""

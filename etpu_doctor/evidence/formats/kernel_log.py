@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etpu_doctor.evidence.formats.base import Line, Sink
-from etpu_doctor.evidence.kernel_log import find_head, log_prefix, match_line
+from etpu_doctor.evidence.kernel_log import find_head, log_prefix, match_line, may_be_known
 
 _UNMISTAKABLE = frozenset({"usb", "hub", "host", "apex", "hwmon", "pcie-host"})
 """Speakers whose name and device tell a line of the log without a time stamp."""
@@ -39,6 +39,8 @@ class KernelLogText:
 def _is_of_log(text: str) -> bool:
     if log_prefix(text) is not None:
         return True
+    if not may_be_known(text):
+        return False
     head = find_head(text)
     if head is not None and head.speaker in _UNMISTAKABLE:
         return True

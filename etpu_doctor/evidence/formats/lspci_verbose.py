@@ -33,7 +33,7 @@ _PLAIN_STARTS = (
     *("DeviceName:", "Physical Slot:", "Latency:", "Interrupt:", "NUMA node:", "IOMMU group:", "BIST "),
     *("Expansion ROM at", "I/O behind bridge", "I/O window", "Memory behind bridge", "Memory window"),
     *("Prefetchable memory", "Secondary status:", "BridgeCtl:", "PriDiscTmr", "16-bit legacy interface"),
-    *("DevCap:", "DevCtl:", "DevSta:", "DevCap2:", "DevCtl2:", "LnkCtl:", "LnkCap2:", "LnkCtl2:", "LnkSta2:"),
+    *("DevCap:", "DevCtl:", "DevSta:", "DevCap2:", "DevCtl2:", "LnkCap2:", "LnkCtl2:", "LnkSta2:"),
     *("SltCap:", "SltCtl:", "SltSta:", "RootCap:", "RootCtl:", "RootSta:", "RootCmd:", "AtomicOpsC", "Slot #"),
     *("Vector table:", "PBA:", "Address:", "Masking:", "Bridge:", "UESta:", "UEMsk:", "UESvrt:", "CESta:"),
     *("CEMsk:", "AERCap:", "HeaderLog:", "ErrorSrc:", "ACSCap:", "ACSCtl:", "L1SubCap:", "L1SubCtl", "VC0:"),
@@ -73,6 +73,7 @@ class Details(msgspec.Struct):
     current_link_width: int | None = None
     max_link_speed_gts: float | None = None
     max_link_width: int | None = None
+    aspm: tuple[str, ...] | None = None
     msix_enabled: bool | None = None
     msix_vector_count: int | None = None
     driver: str | None = None
@@ -116,6 +117,7 @@ class Details(msgspec.Struct):
             current_link_width=self.current_link_width,
             max_link_speed_gts=self.max_link_speed_gts,
             max_link_width=self.max_link_width,
+            aspm=self.aspm,
             secondary_bus=self.secondary_bus,
             subordinate_bus=self.subordinate_bus,
             port_type=self.port_type,
@@ -279,6 +281,15 @@ def _link_capability(details: Details, rest: str) -> bool:
     return True
 
 
+def _link_control(details: Details, rest: str) -> bool:
+    """``ASPM L0s L1 Enabled; RCB 64 bytes``, ``ASPM Disabled; ...``; releases differ in what follows."""
+    words = rest.partition(";")[0].split()
+    if words[:1] == ["ASPM"] and words[-1] in ("Enabled", "Disabled"):
+        states = tuple(word for word in words[1:-1] if word in ("L0s", "L1"))
+        details.aspm = states if words[-1] == "Enabled" else ()
+    return True
+
+
 def _link_status(details: Details, rest: str) -> bool:
     details.current_link_speed_gts, details.current_link_width = _link(rest)
     details.link_status = True
@@ -326,6 +337,7 @@ _HANDLERS: dict[str, Callable[[Details, str], bool]] = {
     "Bus:": _bus,
     "Capabilities:": _capabilities,
     "LnkCap:": _link_capability,
+    "LnkCtl:": _link_control,
     "LnkSta:": _link_status,
     "Kernel": _kernel,
 }

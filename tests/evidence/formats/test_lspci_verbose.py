@@ -108,6 +108,7 @@ def test_a_whole_block() -> None:
         current_link_width=1,
         max_link_speed_gts=5.0,
         max_link_width=1,
+        aspm=(),
         port_type="Endpoint",
         bars=(BAR0, BAR2),
         memory_enabled=True,
@@ -398,3 +399,23 @@ def test_any_text_behind_a_known_word_never_raises(text: str) -> None:
     words = ("Subsystem:", "Control:", "Region 0:", "Bus: secondary=", "LnkSta: Speed ", "Kernel modules:", "[virtual]")
     capabilities = ("Capabilities: [80] Express", "Capabilities: [d0] MSI-X: Count=")
     below(*(f"\t{word}{text}" for word in (*words, *capabilities)))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("LnkCtl:\tASPM Disabled; RCB 64 bytes, Disabled- CommClk+", ()),
+        ("LnkCtl:\tASPM L1 Enabled; RCB 64 bytes Disabled- CommClk+", ("L1",)),
+        ("LnkCtl:\tASPM L0s L1 Enabled; RCB 64 bytes", ("L0s", "L1")),
+        ("LnkCtl: ASPM L0s Enabled; Disabled- Retrain-", ("L0s",)),
+        ("LnkCtl:\tASPM", None),
+        ("LnkCtl:", None),
+        ("LnkCtl:\tRCB 64 bytes; ASPM Enabled", None),
+        ("LnkCap:\tPort #0, Speed 5GT/s, Width x1, ASPM L1, Exit Latency L1 <1us", None),
+    ],
+)
+def test_power_management_of_the_link(line: str, expected: tuple[str, ...] | None) -> None:
+    """What is enabled is in the link's control line; what the link could do is not it."""
+    details = Details()
+    assert details.take(line)
+    assert expected == details.aspm

@@ -1,0 +1,45 @@
+"""Lines that programs print, in a text: tracebacks, logs of containers, output of package tools, errors of shells."""
+
+from __future__ import annotations
+
+from etpu_doctor.evidence.formats.base import Line, Sink
+from etpu_doctor.facts.application import RuntimeMessage
+
+_TEXT_LIMIT = 300
+
+
+class ProgramLog:
+    """Recognises each line by itself; asked only about lines that no other format takes."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def feed(self, line: Line) -> bool:
+        """Take a line if it is a known message of a program."""
+        found = messages_in(line)
+        for message in found:
+            self._sink.program(message)
+        return bool(found)
+
+
+def messages_in(line: Line) -> list[RuntimeMessage]:
+    """Every known message that a line holds, with where it stands."""
+    from etpu_doctor.knowledge.messages import recognise_all  # noqa: PLC0415 - reads a TOML file
+
+    return [
+        RuntimeMessage(
+            message=found.message,
+            cause=found.cause,
+            causes=found.causes,
+            kind=found.entry.kind,
+            text=_short(line.text),
+            values=found.values,
+            where=f"{line.file}:{line.number}",
+        )
+        for found in recognise_all(line.text)
+    ]
+
+
+def _short(text: str) -> str:
+    text = text.strip()
+    return text if len(text) <= _TEXT_LIMIT else f"{text[: _TEXT_LIMIT - 1]}…"

@@ -1,0 +1,109 @@
+"""What people write of devices in their own words: an identity beside a bus and a number, a node, a port."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+from etpu_doctor.evidence.formats.base import Line
+
+MENTIONS_LIMIT = 200
+_LINE_LIMIT = 2000
+_IDENTITIES = {"1a6e:089a": (0x1A6E, 0x089A), "18d1:9302": (0x18D1, 0x9302)}
+
+
+class Mention(NamedTuple):
+    """An identity (vendor and product, ``None`` where only a place is named), where it is said to be, and how fast."""
+
+    identity: tuple[int, int] | None
+    bus: int | None
+    device: int | None
+    chain: tuple[int, ...] | None
+    file: str
+    line: int
+    speed_mbps: float | None = None
+
+
+class Mentions:
+    """Collects mentions from the lines that are no listing."""
+
+    def __init__(self) -> None:
+        self.found: list[Mention] = []
+        self.apex_numbers: dict[int, str] = {}
+
+    def feed(self, line: Line) -> None:
+        """Take a line."""
+        text = line.text[:_LINE_LIMIT]
+        if "apex_" in text:
+            self._take_apex(line, text)
+        if len(self.found) >= MENTIONS_LIMIT:
+            return
+        lowered = text.lower()
+        identities = [identity for name, identity in _IDENTITIES.items() if name in lowered]
+        places = _places(lowered)
+        about_hubs = "1d6b" in lowered or "hub" in lowered
+        speed = (
+            _speed(lowered) if not about_hubs and ("speed" in lowered or "00m" in lowered or "80m" in lowered) else None
+        )
+        if not identities and not places and speed is None:
+            return
+        identity = identities[0] if len(identities) == 1 else None
+        if not places and (identity is not None or speed is not None):
+            self.found.append(Mention(identity, None, None, None, line.file, line.number, speed))
+        for bus, device, chain in places:
+            self.found.append(Mention(identity, bus, device, chain, line.file, line.number, speed))
+
+    def _take_apex(self, line: Line, text: str) -> None:
+        for match in _apex_nodes().finditer(text):
+            self.apex_numbers.setdefault(int(match[1] or match[2] or match[3]), f"{line.file}:{line.number}")
+
+
+@cache
+def _apex_nodes() -> re.Pattern[str]:
+    """A node that exists: ``ls`` prints it, with major 120 if asked; a reading names the node and a temperature."""
+    return re.compile(
+        r"\bc[rw-]{9}\S?\s.{0,60}?\b120, {1,4}\d{1,3}\s.{0,40}?apex_(\d{1,2})\b|\bapex_(\d{1,2}) +\d{4,6}\b"
+        r"|(?:^|->) {0,4}/dev/apex_(\d{1,2})(?=[\s.,;]|$)(?!.{0,8}(?:missing|not))"
+    )
+
+
+def _speed(text: str) -> float | None:
+    """The one speed that a line names."""
+    found = {float(match[1] or match[2]) for match in _speeds().finditer(text)}
+    return found.pop() if len(found) == 1 else None
+
+
+@cache
+def _speeds() -> re.Pattern[str]:
+    return re.compile(r"\bspeed\W{1,4}(480|5000|10000)\b|(?<![\d.])(480|5000|10000) ?m(?:bit|bps|b/s|\b)")
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], ...]:
+    return (
+        re.compile(r"\bbus\s{0,2}0{0,2}(\d{1,3}),? ?(?:device|dev\.?|port \d{1,3}: ?dev)\s{0,2}0{0,2}(\d{1,3})\b()"),
+        re.compile(r"/dev/bus/usb/(\d{3})/(\d{3})\b()"),
+        re.compile(r"\b()dev\.?\s{1,2}0{0,2}(\d{1,3})\b()"),
+        re.compile(
+            r"(?:/devices/|\busb |\bport |power/control of |^|[`(\s])"
+            r"(\d{1,2})-()((?:\d{1,2}\.){0,5}\d{1,2})(?=[\s:,)/`]|\.?$|\.\s)"
+        ),
+    )
+
+
+def _places(text: str) -> list[tuple[int | None, int | None, tuple[int, ...] | None]]:
+    by_number, by_port = _patterns()[:3], _patterns()[3:]
+    patterns = (*(by_number if "dev" in text else ()), *(by_port if "-" in text else ()))
+    found: list[tuple[int | None, int | None, tuple[int, ...] | None]] = []
+    taken: set[int] = set()
+    for pattern in patterns:
+        for match in pattern.finditer(text):
+            if match.end() in taken:
+                continue
+            taken.add(match.end())
+            bus, device, chain = match.groups()
+            ports = tuple(map(int, chain.split("."))) if chain else None
+            if ports is None or (0 < int(bus) < 40 and min(ports) > 0 and max(ports) < 32):
+                found.append((int(bus) if bus else None, int(device) if device else None, ports))
+    return found[:8]

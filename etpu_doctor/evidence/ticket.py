@@ -1,0 +1,286 @@
+"""Reads a pasted thread: listings and logs by their parsers, messages of programs, and words of the reporter."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+from collections.abc import Sequence
+from functools import cache
+from typing import IO
+
+from etpu_doctor.evidence.collector import Collector
+from etpu_doctor.evidence.errors import EvidenceError, shown
+from etpu_doctor.evidence.formats.base import Line
+from etpu_doctor.evidence.formats.frigate_config import FrigateConfig
+from etpu_doctor.evidence.formats.kernel_log import KernelLogText
+from etpu_doctor.evidence.formats.lsusb_list import Lsusb
+from etpu_doctor.evidence.formats.program_log import ProgramLog, messages_in
+from etpu_doctor.evidence.kernel_log import log_prefix
+from etpu_doctor.evidence.mentions import Mentions
+from etpu_doctor.evidence.sources import as_text, missing_from, with_start
+from etpu_doctor.evidence.text import read_lines
+from etpu_doctor.evidence.thread_devices import place_devices
+from etpu_doctor.evidence.words import Words
+from etpu_doctor.facts.driver import Driver
+from etpu_doctor.facts.evidence import Evidence
+from etpu_doctor.facts.host import Host
+from etpu_doctor.facts.thread import Sign, SignKind, Thread
+
+LINE_LIMIT_CHARACTERS = 1 << 20
+_READINGS_LIMIT = 200
+_TEXT_LIMIT = 160
+_COMMAND_LIMIT = 120
+_ASKING_ENDS = ("temp", "control", "suspend", "_ms", "speed", "SIZE", "state", "owned", "owner", "status", "led", "-m")
+_VALUE_WITHIN = 2
+_RISE = 1.7
+_SHORTEST_SENTENCE = 6
+_LONGEST_ENTRY = 120
+
+
+class Ticket:
+    """One thread, read file by file."""
+
+    def __init__(self) -> None:
+        self._collector = Collector()
+        self._mentions = Mentions()
+        self._words = Words()
+        self._lines = 0
+        self._identities: dict[str, None] = {}
+        self._readings: list[Sign] = []
+        self._asked: tuple[str, int] | None = None
+
+    def read(self, name: str, content: bytes) -> None:
+        """Read a file: any bytes, in any of the usual encodings."""
+        self.read_stream(name, io.BytesIO(content))
+
+    def read_stream(self, name: str, handle: IO[bytes]) -> None:
+        """Read an open file, line by line: a thread may be longer than what fits into the memory."""
+        buffered, start = with_start(handle)
+        text = as_text(buffered, start)
+        lines = iter(lambda: text.readline(LINE_LIMIT_CHARACTERS), "")
+        read_lines(name, lines, self._collector, self._watch)
+        self._words.flush()
+        # The stream is whoever's that opened it.
+        text.detach()
+
+    def _watch(self, line: Line, taken_by: object | None) -> None:
+        text = line.text
+        if taken_by is None and (not text or text.isspace()):
+            self._words.flush()
+            return
+        self._lines += 1
+        if (
+            "9302" in text
+            or "089a" in text
+            or "089A" in text
+            or "apex " in text
+            or "nichip" in text
+            or "oogle Inc" in text
+        ):
+            self._note_identity(text)
+        if taken_by is None or isinstance(taken_by, ProgramLog):
+            self._take_free_text(line, is_message=taken_by is not None)
+        elif isinstance(taken_by, KernelLogText):
+            if log_prefix(text) is None:
+                # A message of the kernel that somebody quotes in a sentence.
+                self._words.feed(line, is_message=True)
+                self._take_messages(line)
+        elif isinstance(taken_by, Lsusb):
+            self._take_around_entry(line)
+        elif isinstance(taken_by, FrigateConfig):
+            # A compose file or a sentence may follow a configuration without a gap.
+            self._take_messages(line)
+
+    def _take_free_text(self, line: Line, *, is_message: bool) -> None:
+        text = line.text
+        self._words.feed(line, is_message=is_message)
+        self._mentions.feed(line)
+        if "ms" in text and self._note_times(line):
+            self._note_rise(line)
+        if "480" in text or "12M" in text or "12 M" in text:
+            self._note_speed(line)
+        if "usb:" in text or "pci:" in text:
+            self._note_strings(line)
+        self._take_value(line)
+
+    def _take_around_entry(self, line: Line) -> None:
+        """``Now it works. Bus 002 Device 004: ID ...`` is a sentence and an entry."""
+        before = line.text.partition("Bus ")[0]
+        if len(before) > _SHORTEST_SENTENCE:
+            self._words.feed(Line(line.file, line.number, before))
+        if before.strip() or len(line.text) > _LONGEST_ENTRY:
+            self._take_messages(line)
+
+    def _take_messages(self, line: Line) -> None:
+        for message in messages_in(line):
+            self._collector.program(message)
+
+    def _take_value(self, line: Line) -> None:
+        """A bare value below the command that asked for it belongs to that command's file."""
+        text = line.text.strip()
+        asked, self._asked = self._asked, None
+        match = _asking().search(text[-_COMMAND_LIMIT:]) if text.endswith(_ASKING_ENDS) else None
+        if match is not None:
+            self._asked = (match[0], 0)
+        elif asked is not None and _value().fullmatch(text):
+            joined = Line(line.file, line.number, f"{asked[0]}: {text}")
+            if asked[0].endswith("speed"):
+                self._note_speed(joined)
+            self._take_messages(joined)
+        if match is None and asked is not None and asked[1] < _VALUE_WITHIN:
+            self._asked = (asked[0], asked[1] + 1)
+
+    def _note_speed(self, line: Line) -> None:
+        """A speed that only words or a bare value give."""
+        match = _high_speed().search(line.text[:2000])
+        about_hubs = "hub" in line.text.lower() or "1d6b" in line.text
+        if match is not None and not about_hubs:
+            self._note("speed-480-said", line)
+        elif not about_hubs and _full_speed().search(line.text[:2000]) is not None:
+            self._note("speed-12-said", line)
+
+    def _note_rise(self, line: Line) -> None:
+        for match in _rise().finditer(line.text[:2000]):
+            low, high = float(match[1].replace(",", ".")), float(match[2].replace(",", "."))
+            if low > 2 and high > _RISE * low:
+                self._note("latency-rises", line, kind="words")
+
+    def _note_strings(self, line: Line) -> None:
+        """Device strings that sentences name."""
+        for match in _device_strings().finditer(line.text[:2000]):
+            self._note("device-string-named", line, values={"device": match[1]})
+
+    def _note(self, name: str, line: Line, *, kind: SignKind = "reading", values: dict[str, str] | None = None) -> None:
+        if len(self._readings) < _READINGS_LIMIT:
+            where, text = f"{line.file}:{line.number}", line.text.strip()[:_TEXT_LIMIT]
+            self._readings.append(Sign(name=name, kind=kind, text=text, where=where, values=values or {}))
+
+    def _note_identity(self, text: str) -> None:
+        lowered = text.lower()
+        if _card().search(lowered) is not None:
+            self._identities["1ac1:089a"] = None
+        elif "1ac1:089a" in lowered or "1ac1 089a" in lowered:
+            self._identities["1ac1:089a?"] = None
+        elif "global unichip" in lowered:
+            self._identities["unichip"] = None
+        if "1a6e" in lowered:
+            self._identities["1a6e:089a"] = None
+        if ("9302" in lowered and "18d1" in lowered) or "google inc" in lowered:
+            self._identities["18d1:9302" if "9302" in lowered else "google"] = None
+
+    def _identities_named(self) -> tuple[str, ...]:
+        """The identities; usb.ids calls the stick after its maker first, and after Google once it has its firmware."""
+        found = self._identities.keys() - {"unichip", "google"}
+        if {"unichip", "google"} <= self._identities.keys():
+            found |= {"1a6e:089a", "18d1:9302"}
+        return tuple(sorted(found))
+
+    def _note_times(self, line: Line) -> bool:
+        """Times of inference; whether there were any."""
+        found = list(_milliseconds().finditer(line.text[:2000]))
+        for match in found:
+            self._note("inference-ms", line, values={"ms": match[1].replace(",", ".")})
+        return bool(found)
+
+    def evidence(self) -> Evidence:
+        """Everything that the thread shows."""
+        collector = self._collector
+        messages = collector.kernel_messages
+        usb = place_devices(collector.usb_devices(), messages, self._mentions.found)
+        apex = tuple(
+            Sign(name="apex-node", kind="reading", text=f"apex_{number}", where=where)
+            for number, where in sorted(self._mentions.apex_numbers.items())
+        )
+        thread = Thread(
+            signs=(*self._words.signs, *apex, *self._readings),
+            identities=self._identities_named(),
+            line_count=self._lines,
+        )
+        covers = tuple(sorted(collector.covers))
+        return Evidence(
+            kind="text",
+            usb=tuple(usb),
+            pci=tuple(collector.pci_functions()),
+            host=Host(),
+            kernel_log=collector.kernel_log(),
+            driver=Driver(dkms=collector.dkms_state) if collector.dkms_state is not None else None,
+            application=collector.application(),
+            thread=thread,
+            covers=covers,
+            missing=tuple(missing_from(set(covers))),
+            ignored=tuple(collector.ignored),
+            ignored_count=collector.ignored_count,
+        )
+
+
+@cache
+def _asking() -> re.Pattern[str]:
+    """The end of a command that prints one value."""
+    return re.compile(
+        r"(?:apex_\d/temp|power/control|parameters/autosuspend|autosuspend_delay_ms|[/ ]speed|PAGE_?SIZE|--sb-state|"
+        r"is_device_owned|device_owner|apex_\d/status|get_throttled|uname -m)$"
+    )
+
+
+@cache
+def _value() -> re.Pattern[str]:
+    return re.compile(r"[\w.=-]{1,24}")
+
+
+@cache
+def _device_strings() -> re.Pattern[str]:
+    return re.compile(r"(?<![\w/])((?:usb|pci):\d{1,2})(?![\w.:])")
+
+
+@cache
+def _high_speed() -> re.Pattern[str]:
+    return re.compile(r"(?<![\d.])480 ?M(?:bit|bps|b/s|B|\b)|speed\b[^\d\n]{1,20}480\b")
+
+
+@cache
+def _full_speed() -> re.Pattern[str]:
+    return re.compile(r"(?i:coral|tpu|stick|lsusb|9302|089a)[^\n]{0,60}(?<![\d.])12 ?M(?:bit|bps|b/s|\b)")
+
+
+@cache
+def _rise() -> re.Pattern[str]:
+    words = "to|till|->|\u2192|auf|\u00e0|a|na|naar|\u0434\u043e|\u5230|\u304b\u3089|\uc5d0\uc11c"
+    return re.compile(rf"(?<![\w.,])(\d{{1,3}}(?:[.,]\d)?) ?(?:ms)? ?(?:{words}) ?(\d{{1,4}}(?:[.,]\d)?) ?ms\b")
+
+
+@cache
+def _card() -> re.Pattern[str]:
+    """A line of the driver, or of a PCI listing that a sentence holds."""
+    return re.compile(
+        r"\bapex [0-9a-f]{4,5}:[0-9a-f]{2}:[0-9a-f]{2}\.\d:|"
+        r"\b[0-9a-f]{2}:[0-9a-f]{2}\.[0-7] [^\n]{0,60}global unichip corp"
+    )
+
+
+@cache
+def _milliseconds() -> re.Pattern[str]:
+    return re.compile(r"(?<![\w.,])(\d{1,4}(?:[.,]\d{1,3})?) ?ms\b")
+
+
+def read_ticket(paths: Sequence[str]) -> Evidence:
+    """The evidence of a thread in files and ``-`` (standard input). Raises ``EvidenceError``."""
+    ticket = Ticket()
+    for path in paths:
+        _read_path(ticket, path)
+    return ticket.evidence()
+
+
+def _read_path(ticket: Ticket, path: str) -> None:
+    name = "-" if path == "-" else shown(os.path.basename(path))
+    try:
+        if path == "-":
+            if sys.stdin is None:
+                raise EvidenceError(name, "standard input is closed")
+            ticket.read_stream(name, sys.stdin.buffer)
+        else:
+            with open(path, "rb") as handle:
+                ticket.read_stream(name, handle)
+    except OSError as error:
+        raise EvidenceError(name, error.strerror or str(error)) from None

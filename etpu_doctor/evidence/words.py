@@ -1,0 +1,235 @@
+"""Reads the sentences of a reporter: not what is meant in full, only which sayings of ``words.toml`` they hold.
+
+Lines of a paragraph are put together, for people's programs break lines where they like.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+from etpu_doctor.evidence.formats.base import Line
+from etpu_doctor.facts.thread import Sign
+from etpu_doctor.knowledge.words import SIGNED, Conditions, breaks, conditions, lexicon
+
+PARAGRAPH_LIMIT_CHARACTERS = 4000
+WORDS_LIMIT_CHARACTERS = 60_000
+"""How much of a thread is read for its words: people do not write more, and what is longer is output of programs."""
+
+_EACH_LIMIT = 3
+_ADDED = 25
+_QUESTION_MARKS = frozenset("?\uff1f")
+_PAIRS = (("bus", "powered"), ("self", "powered"), ("pass", "through"))
+_DENYING = frozenset({"not", "without"})
+_MANY = 3
+_TEXT_LIMIT = 160
+
+
+class _Sentence(NamedTuple):
+    clauses: tuple[frozenset[str], ...]
+    tags: frozenset[str]
+    text: str
+    where: str
+
+
+class Words:
+    """Takes the lines that no parser took, and says what they say."""
+
+    def __init__(self) -> None:
+        self.signs: list[Sign] = []
+        self._counts: dict[str, int] = {}
+        self._paragraph: list[tuple[str, str]] = []
+        self._size = 0
+        self._read = 0
+        self._before: _Sentence | None = None
+
+    def feed(self, line: Line, *, is_message: bool = False) -> None:
+        """Take a line; a blank one ends the paragraph. One that holds a message may hold a sentence around it."""
+        text = line.text.strip()
+        if is_message and _output().match(text) is not None:
+            # What a person added behind a message.
+            text = text.rpartition("] ")[2] if len(text) - text.rfind("] ") > _ADDED and "] " in text else ""
+        if not text or not is_prose(text):
+            self.flush()
+            return
+        if self._read > WORDS_LIMIT_CHARACTERS:
+            return
+        text = text[:PARAGRAPH_LIMIT_CHARACTERS]
+        if is_message:
+            text = _quoted().sub(" ", text)
+        self._read += len(text)
+        if self._size + len(text) > PARAGRAPH_LIMIT_CHARACTERS:
+            self.flush()
+        self._paragraph.append((text, f"{line.file}:{line.number}"))
+        self._size += len(text)
+
+    def flush(self) -> None:
+        """The paragraph ended."""
+        paragraph, self._paragraph, self._size = self._paragraph, [], 0
+        if not paragraph:
+            return
+        for text, where in _sentences(paragraph):
+            sentence = _read_sentence(text, where)
+            self._judge(sentence)
+            self._before = sentence
+
+    def _judge(self, sentence: _Sentence) -> None:
+        for clause in sentence.clauses:
+            self._match(conditions("clause"), clause, sentence)
+        self._match(conditions("sentence"), sentence.tags, sentence)
+        before = self._before.tags if self._before is not None else frozenset()
+        self._match(conditions("near"), sentence.tags | before, sentence)
+
+    def _match(self, known: Conditions, tags: frozenset[str], sentence: _Sentence) -> None:
+        for name in sorted(known.names(tags)):
+            self._add(name, sentence)
+
+    def _add(self, name: str, sentence: _Sentence) -> None:
+        count = self._counts.get(name, 0)
+        if count < _EACH_LIMIT:
+            self._counts[name] = count + 1
+            self.signs.append(Sign(name=name, kind="words", text=sentence.text[:_TEXT_LIMIT], where=sentence.where))
+
+
+def is_prose(text: str) -> bool:
+    """Whether a stripped line may be a sentence of a person: not of a log, a configuration, a table of packages."""
+    if text[0] in "[{}<" or " INFO " in text or " ERROR " in text or " WARNING " in text or " DEBUG " in text:
+        return False
+    if text.startswith(
+        ("make", "CC ", "/var/lib/dkms/", "File ", "Traceback ", "import ", "from ", "Fetched ", "Get:")
+    ):
+        return False
+    return _not_prose().match(text) is None
+
+
+@cache
+def _output() -> re.Pattern[str]:
+    """How a line begins that a program printed and nobody wrote."""
+    return re.compile(
+        r"\W{0,4}(?:\w{0,40}(?:Error|Exception|Warning)\b|[EWIF]:? \S{1,80}\]|[EWF]: |Traceback|Error[!:]|ERROR|FATAL|"
+        r"error:|fatal:|Failed |modprobe|insmod|modinfo|dpkg|dkms|gasket|ls:|bash:|sh:|\S{1,80}:\d{1,6}[:\]]|crw|"
+        r"No EdgeTPU|lxc\.|/dev/|\[|>>> )"
+    )
+
+
+@cache
+def _quoted() -> re.Pattern[str]:
+    """Messages that people quote within sentences: their words are not the reporter's."""
+    return re.compile(
+        r"No EdgeTPU was detected|[Ff]ailed to load delegate(?: from [\w./-]{1,80})?|Detection appears to be stuck|"
+        r"TPU found|Attempting to load TPU as \S{1,20}|No such file or directory|Permission denied|not found|"
+        r"Segmentation fault|Illegal instruction|Operation not permitted"
+    )
+
+
+@cache
+def _not_prose() -> re.Pattern[str]:
+    return re.compile(
+        r"[\w.\"'/-]{1,60}:(?:\s{1,4}[\w.\"'/{}~*-]{1,80})?$"  # key: value
+        r"|- [\w.\"'/:-]{1,80}$|[\w.-]{1,40}\s{2,40}[\d.]{1,20}$|\W{0,40}$|\d{4}-\d\d-\d\d[T ]\d\d:"
+        r"|(?:lxc|usb\d|dev\d|net\d|mp\d)[.:]"
+    )
+
+
+def _sentences(paragraph: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Sentences with the line that each begins on."""
+    pending, start = "", ""
+    for text, where in paragraph:
+        if pending and _begins_anew(text):
+            yield pending, start
+            pending = ""
+        pieces = _ends().split(text)
+        for number, piece in enumerate(pieces):
+            if not pending:
+                start = where
+            pending = f"{pending} {piece}" if pending else piece
+            if number < len(pieces) - 1:
+                yield pending, start
+                pending = ""
+    if pending:
+        yield pending, start
+
+
+def _begins_anew(text: str) -> bool:
+    return text.startswith(("- ", "* ", "#", "|", ">", "• ", "$ "))
+
+
+@cache
+def _ends() -> re.Pattern[str]:
+    return re.compile(rf"(?<=[.!?\u2026])\s|(?<=[{breaks().sentence}])|;\s")
+
+
+@cache
+def _clause_ends() -> re.Pattern[str]:
+    words = "|".join(breaks().words)
+    return re.compile(rf"[,;:(){breaks().clause}]|\s-{{1,2}}>?\s|=>|->|\u2192|\s(?:{words})(?=\s)")
+
+
+@cache
+def _tokens() -> re.Pattern[str]:
+    return re.compile(r"\w{1,40}(?:[-'.+]\w{1,40}){0,4}")
+
+
+@cache
+def _pieces() -> re.Pattern[str]:
+    return re.compile(r"[-'.+]")
+
+
+@cache
+def _glued_script() -> re.Pattern[str]:
+    return re.compile(r"[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uffdc]")
+
+
+def _read_sentence(text: str, where: str) -> _Sentence:
+    lowered = _joined(text.replace("\u2019", "'").lower())
+    is_question = text.rstrip()[-1:] in _QUESTION_MARKS
+    clauses = tuple(filter(None, (_clause_tags(clause, is_question) for clause in _clause_ends().split(lowered))))
+    tags = frozenset().union(*clauses)
+    if "computer" in tags and _count_computers(lowered) >= _MANY:
+        tags |= {"many-computers"}
+    return _Sentence(clauses, tags, text, where)
+
+
+def _joined(text: str) -> str:
+    """Words that belong together, written as one."""
+    for first, second in _PAIRS:
+        if first in text:
+            text = text.replace(f"{first} {second}", f"{first}-{second}")
+    return text
+
+
+def _count_computers(text: str) -> int:
+    words = {word for token in _tokens().findall(text) for word in _pieces().split(token)}
+    return sum("computer" in lexicon().tags(word) for word in words)
+
+
+def _clause_tags(clause: str, is_question: bool) -> frozenset[str]:
+    known = lexicon()
+    found: set[str] = set()
+    for token in _tokens().findall(clause):
+        tags = known.tags(token)
+        found |= tags
+        if not tags and not token.isalnum():
+            # "m.2-slot" is "m.2" and "slot", and "lsusb'de" is "lsusb".
+            for part in token.split("-"):
+                found |= known.tags(part) or frozenset().union(*map(known.tags, _pieces().split(part)))
+    if not clause.isascii() and _glued_script().search(clause):
+        found |= _glued_tags(clause)
+    if "problem" in found and not is_question:
+        # "No problem" is good news, "a problem" is not, and who asks whether it is one does not know.
+        found.add("works" if found & _DENYING else "fails")
+    sign = "-" if "not" in found and "problem" not in found else "+"
+    found.update(f"{tag}{sign}" for tag in SIGNED.intersection(found))
+    return frozenset(found)
+
+
+def _glued_tags(clause: str) -> set[str]:
+    """Notions in a script without blanks, the longest words first: they hold shorter ones that mean another thing."""
+    found: set[str] = set()
+    for word, tags in lexicon().glued:
+        if word in clause:
+            found |= tags
+            clause = clause.replace(word, " ")
+    return found

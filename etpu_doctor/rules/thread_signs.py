@@ -1,0 +1,294 @@
+"""Everything that a thread shows, by name: messages, words, and what the machine built from it shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+
+from etpu_doctor.evidence.origin import first_seen
+from etpu_doctor.facts.thread import Sign
+from etpu_doctor.rules.driver_state import DRIVER, GIVEN_AWAY
+from etpu_doctor.rules.finding import Finding
+from etpu_doctor.rules.kernel_lines import EDGE_TPU_IDS
+from etpu_doctor.topology.identity import usb_state
+from etpu_doctor.topology.machine import EdgeTpu, Machine
+
+_ATTEMPTS = (
+    "delegate-not-created",
+    "frigate-no-edge-tpu",
+    "no-device-for-delegate",
+    "edge-tpu-not-ready",
+    "delegate-node-failed",
+    "usb-open-permission",
+    "apex-open-permission",
+    "node-refused",
+    "python-node-refused",
+)
+_CRASHES = (
+    "segfault",
+    "segfault-cjk",
+    "segfault-kana",
+    "segfault-hangul",
+    "illegal-instruction",
+    "fatal-python-segfault",
+    "fatal-python-illegal-instruction",
+)
+_CONTAINER = (
+    "compose-devices",
+    "compose-image-frigate",
+    "docker-run",
+    "engine-maps-whole-bus",
+    "engine-maps-one-node",
+    "engine-maps-apex",
+    "mapping-commented-out",
+    "lxc-mounts-usb",
+    "lxc-cgroup-allows-usb",
+    "lxc-unprivileged",
+    "lxc-mounts-one-node",
+    "lxc-cgroup-allows-apex",
+    "container-mentioned",
+    "container-fails",
+)
+_VM = (
+    "vm-machine",
+    "vm-usb-by-one-id",
+    "vm-usb-by-port",
+    "libvirt-one-id",
+    "vm-fails",
+    "vm-mentioned",
+    "qemu-gone-guest",
+)
+_VM_IDENTITIES = ("vm-usb-by-one-id", "libvirt-one-id")
+_COMPLAINTS = ("said-to-fail", "slow", "drops-off", "goes-off", "not-listed", "led-dark", "container-fails", "vm-fails")
+_FAST_MS, _SLOW_MS = 15, 19
+_UNDERVOLTAGE_BITS = 0x10001
+_NEWEST_WITH_WHEELS = 11
+
+
+def thread_signs(machine: Machine, findings: Sequence[Finding]) -> dict[str, list[Sign]]:
+    """The signs of a thread by name, in the order of the lines."""
+    thread = machine.evidence.thread
+    signs: dict[str, list[Sign]] = {}
+    said = thread.signs if thread is not None else ()
+    for sign in (*_of_messages(machine), *said, *_of_machine(machine), *_of_findings(findings)):
+        signs.setdefault(sign.name, []).append(sign)
+    for sign in _derived(signs):
+        signs.setdefault(sign.name, []).append(sign)
+    _add_groups(signs)
+    return signs
+
+
+def _of_messages(machine: Machine) -> Iterator[Sign]:
+    application = machine.evidence.application
+    for one in application.messages if application is not None else ():
+        yield Sign(name=one.message, kind="message", text=one.text, where=one.where, values=one.values)
+
+
+def _of_findings(findings: Iterable[Finding]) -> Iterator[Sign]:
+    for finding in findings:
+        if finding.severity in ("error", "warning"):
+            yield Sign(name=f"rule:{finding.rule}", kind="listing", text=finding.title)
+
+
+def _of_machine(machine: Machine) -> Iterator[Sign]:
+    for tpu in machine.edge_tpus:
+        text, where = f"Edge TPU {tpu.id}", _where(machine, tpu)
+        yield from (Sign(name=name, kind="listing", text=text, where=where) for name in _tpu_names(machine, tpu))
+    cards = [tpu for tpu in machine.edge_tpus if tpu.transport == "pci"]
+    names = {
+        "two-tpus": len(machine.edge_tpus) > 1,
+        "one-pci-tpu": len(cards) == 1,
+        "usb-listing": machine.covers("usb"),
+        "pci-listing": machine.covers("pci"),
+        "nothing-listed": not machine.edge_tpus and (machine.covers("usb") or machine.covers("pci")),
+        "kernel-log": machine.covers("kernel-log"),
+        "both-identities": _both_identities(machine),
+    }
+    yield from (Sign(name=name, kind="listing") for name, holds in names.items() if holds)
+    thread = machine.evidence.thread
+    named = thread.identities if thread is not None else ()
+    # Who writes the bare id beside a listing without it says that it is not there.
+    is_card = "1ac1:089a" in named or ("1ac1:089a?" in named and not machine.covers("pci"))
+    if is_card and not cards:
+        yield from (Sign(name=name, kind="listing") for name in ("pci-tpu", "tpu"))
+    yield from _of_log(machine)
+    yield from _of_configuration(machine)
+
+
+def _where(machine: Machine, tpu: EdgeTpu) -> str | None:
+    seen = machine.usb[tpu.id].device.seen if tpu.transport == "usb" else machine.pci[tpu.id].function.seen
+    return first_seen(seen)
+
+
+def _of_log(machine: Machine) -> Iterator[Sign]:
+    """Lines of the kernel's log that speak for a cause and may be about an Edge TPU."""
+    log = machine.evidence.kernel_log
+    announced: set[str | None] = set()
+    others: set[str | None] = set()
+    for line in log.messages if log is not None else ():
+        node = machine.usb.get(line.usb_node or "")
+        if line.message == "usb-device-found":
+            identity = f"{line.values.get('vendor')}:{line.values.get('product')}"
+            (others.discard if identity in EDGE_TPU_IDS else others.add)(line.usb_node)
+        about_others = line.usb_node in others or (node is not None and usb_state(node.device) is None)
+        if line.message == "usb-firmware-changed":
+            announced.add(line.usb_node)
+        elif line.message == "usb-disconnect" and not about_others:
+            # Each stick leaves the bus once after its firmware was loaded.
+            if line.usb_node in announced:
+                announced.remove(line.usb_node)
+                continue
+            yield Sign(name="kernel-drop", kind="listing", text=line.text, where=line.where)
+        elif line.cause is not None and not about_others:
+            yield Sign(name=f"k:{line.message}", kind="message", text=line.text, where=line.where)
+
+
+def _of_configuration(machine: Machine) -> Iterator[Sign]:
+    application = machine.evidence.application
+    for detector in application.detectors if application is not None else ():
+        if detector.type not in (None, "edgetpu"):
+            text = f"detector {detector.name}: type {detector.type}"
+            yield Sign(name="detector-other", kind="reading", text=text, where=detector.where)
+            continue
+        text = f"detector {detector.name}: device {detector.device}, model {detector.model_path}"
+        names = ["detector-edgetpu"]
+        bus = (detector.device or "").partition(":")[0]
+        if bus in ("usb", "pci"):
+            names.append(f"detector-{bus}")
+        path = (detector.model_path or "").lower()
+        if path.endswith(".tflite") and not path.startswith(("/edgetpu", "plus:")) and "edgetpu" not in path:
+            names.append("plain-model")
+        yield from (Sign(name=name, kind="reading", text=text, where=detector.where) for name in names)
+
+
+def _both_identities(machine: Machine) -> bool:
+    """Whether the thread shows a stick before and after its firmware was loaded."""
+    thread = machine.evidence.thread
+    return thread is not None and {"1a6e:089a", "18d1:9302"}.issubset(thread.identities)
+
+
+def _tpu_names(machine: Machine, tpu: EdgeTpu) -> Iterator[str]:
+    yield "tpu"
+    if tpu.transport == "usb":
+        yield "usb-tpu"
+        yield from {"dfu": ["dfu"], "ready": ["ready"]}.get(tpu.state or "", [])
+        if tpu.in_use:
+            yield "in-use"
+        if tpu.speed_mbps == 480:
+            yield "speed-480"
+        elif tpu.speed_mbps is not None and tpu.speed_mbps >= 5000:
+            yield "speed-5000"
+        return
+    yield "pci-tpu"
+    function = machine.pci[tpu.id].function
+    if function.driver == DRIVER:
+        yield "apex-bound"
+    elif function.driver in GIVEN_AWAY:
+        yield "vfio-bound"
+    elif function.driver_known and function.driver is None:
+        yield "pci-unbound"
+
+
+def _derived(signs: dict[str, list[Sign]]) -> Iterator[Sign]:
+    """Signs that follow from the values of others."""
+    for name, rename in _RENAMES.items():
+        for sign in signs.get(name, ()):
+            new = rename(sign.values)
+            if new is not None:
+                yield _renamed(sign, new)
+    yield from _bad_indices(signs)
+    strings = {sign.values.get("device"): sign for sign in signs.get("option-device", ())}
+    if len(strings) > 1:
+        yield _renamed(next(iter(strings.values())), "two-device-strings")
+    named = {sign.values.get("device"): sign for sign in signs.get("device-string-named", ())}
+    if len(named) > 1:
+        yield _renamed(next(iter(named.values())), "two-strings-named")
+    parts = {value for name in _VM_IDENTITIES for sign in signs.get(name, ()) for value in sign.values.values()}
+    if any("1a6e" in part for part in parts) and any("18d1" in part for part in parts):
+        yield Sign(name="vm-usb-both-ids", kind="reading")
+    nodes = signs.get("apex-node", ())
+    if nodes:
+        yield _renamed(nodes[0], "two-nodes" if len(nodes) > 1 else "one-node")
+
+
+def _of_bits(values: dict[str, str]) -> str | None:
+    return "pi-undervoltage-bit" if int(values.get("bits", "0"), 16) & _UNDERVOLTAGE_BITS else None
+
+
+def _of_python(values: dict[str, str]) -> str | None:
+    return "python-too-new" if int(values["version"].partition(".")[2]) > _NEWEST_WITH_WHEELS else None
+
+
+def _of_device(values: dict[str, str]) -> str | None:
+    return None if _device_string().fullmatch(values.get("device", "")) else "bad-device-string"
+
+
+def _of_loading(values: dict[str, str]) -> str:
+    return "wants-pci" if values.get("device", "").startswith("pci") else "wants-usb"
+
+
+def _of_milliseconds(values: dict[str, str]) -> str | None:
+    value = float(values["ms"])
+    return "fast" if value < _FAST_MS else "slow-inference" if value >= _SLOW_MS else None
+
+
+_RENAMES: dict[str, Callable[[dict[str, str]], str | None]] = {
+    "pi-throttled": _of_bits,
+    "python-version": _of_python,
+    "option-device": _of_device,
+    "frigate-loads": _of_loading,
+    "inference-ms": _of_milliseconds,
+}
+"""What the values of a sign make of it."""
+
+
+def _bad_indices(signs: dict[str, list[Sign]]) -> Iterator[Sign]:
+    """Device strings with an index beyond the devices that a listing shows."""
+    counts = {"usb": len(signs.get("usb-tpu", ())), "pci": len(signs.get("pci-tpu", ()))}
+    if "usb-listing" not in signs:
+        counts["usb"] = 0
+    for sign in signs.get("option-device", ()):
+        bus, _, index = sign.values.get("device", "").partition(":")
+        if bus in counts and index.isdecimal() and 0 < counts[bus] <= int(index[:6]):
+            yield _renamed(sign, "bad-device-string")
+
+
+def _renamed(sign: Sign, name: str) -> Sign:
+    return Sign(name=name, kind=sign.kind, text=sign.text, where=sign.where, values=sign.values)
+
+
+@cache
+def _device_string() -> re.Pattern[str]:
+    return re.compile(r"|(?:usb|pci)?(?::\s?\+?\d+)?")
+
+
+def _add_groups(signs: dict[str, list[Sign]]) -> None:
+    """Names that stand for any of several signs."""
+    groups = {
+        "attempt-failed": _ATTEMPTS,
+        "crashed": _CRASHES,
+        "in-container": _CONTAINER,
+        "in-vm": _VM,
+        "complaint": (*_COMPLAINTS, *_ATTEMPTS, *_CRASHES, "frigate-detection-stuck"),
+    }
+    for name, members in groups.items():
+        found = [sign for member in members for sign in signs.get(member, ())]
+        if found:
+            signs[name] = found
+    if ("frigate-tpu-found" in signs or "fast" in signs) and not _is_unwell(signs):
+        signs["well"] = [*signs.get("frigate-tpu-found", ()), *signs.get("fast", ())]
+
+
+def _is_unwell(signs: dict[str, list[Sign]]) -> bool:
+    return any(
+        name in signs
+        for name in (
+            "attempt-failed",
+            "crashed",
+            "frigate-detection-stuck",
+            "slow-inference",
+            "drops-off",
+            "led-blinks",
+        )
+    )

@@ -1,0 +1,181 @@
+"""Sentences of reporters in many languages give the sayings that they hold."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from etpu_doctor.evidence.formats.base import Line
+from etpu_doctor.evidence.words import WORDS_LIMIT_CHARACTERS, Words, is_prose
+
+
+def sayings_of(text: str) -> set[str]:
+    """The names of the sayings in a text."""
+    return {sign.name for sign in signs_of(text)}
+
+
+def signs_of(text: str) -> list:  # type: ignore[type-arg] # of Sign
+    """The signs of a text, with their lines."""
+    words = Words()
+    for number, line in enumerate(text.split("\n"), 1):
+        words.feed(Line("t", number, line))
+    words.flush()
+    return words.signs
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "With another cable it works.",
+        "Mit einem anderen Kabel läuft es.",
+        "Avec un autre câble ça marche.",
+        "Con otro cable funciona.",
+        "Con un altro cavo funziona.",
+        "Com outro cabo funciona.",
+        "Met een andere kabel werkt het.",
+        "Z innym kablem działa.",
+        "С другим кабелем работает.",  # noqa: RUF001 - the letters of that language
+        "换了一根数据线就正常了。",
+        "別のケーブルで動作しました。",
+        "다른 케이블로 바꾸니 인식됩니다.",
+        "S jiným kabelem to funguje.",
+        "Başka bir kablo ile çalışıyor.",  # noqa: RUF001 - the letters of that language
+    ],
+)
+def test_another_cable_helps_in_every_language(text: str) -> None:
+    """The same sentence says the same in fourteen languages."""
+    assert "other-cable-helps" in sayings_of(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Another cable: the same.",
+        "Mit einem anderen Kabel geht es auch nicht.",
+        "Avec un autre câble, pas mieux.",
+        "С другим кабелем тоже не работает.",  # noqa: RUF001 - the letters of that language
+        "Tried another cable, no change",
+    ],
+)
+def test_another_cable_that_does_not_help_is_not_taken_for_help(text: str) -> None:
+    """Denied is not affirmed."""
+    assert "other-cable-helps" not in sayings_of(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no LED",
+        "keine LED",
+        "aucune LED",
+        "la luz no se enciende",
+        "指示灯也不亮",
+        "LED 불이 안 들어와요",
+        "светодиод не горит",
+    ],
+)
+def test_a_dark_light_is_seen(text: str) -> None:
+    """A stick without light, in every language."""
+    assert "led-dark" in sayings_of(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sudo works, my user does not",
+        "als root geht es, als Benutzer nicht",
+        "Con sudo funciona, sin sudo no",
+        "Под root работает",
+    ],
+)
+def test_root_alone_is_seen(text: str) -> None:
+    """What works for root only."""
+    assert "root-works" in sayings_of(text)
+
+
+def test_each_clause_is_denied_by_itself() -> None:
+    """``It is listed, but does not work`` denies the second half."""
+    names = sayings_of("It is listed in lsusb, but does not work")
+    assert {"said-to-fail"} <= names
+    assert "not-listed" not in names
+
+
+def test_no_problem_is_good_news() -> None:
+    """To deny a problem is to affirm that it works."""
+    assert "said-to-work" in sayings_of("no problems at all")
+    assert "said-to-fail" in sayings_of("problems all the time")
+
+
+def test_a_sentence_may_span_lines() -> None:
+    """Programs break lines where they like; the sentence is found on its first line."""
+    (sign,) = [sign for sign in signs_of("hello\n\nWith another\ncable it works.") if sign.name == "other-cable-helps"]
+    assert "t:3" == sign.where
+
+
+def test_a_blank_line_ends_a_sentence() -> None:
+    """Two paragraphs are two sentences."""
+    assert "other-cable-helps" not in sayings_of("another cable\n\nThe dog works")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[2026-03-04 06:10:00] frigate.comms.mqtt INFO : MQTT connected",
+        "  user: frigate",
+        "      - /dev/bus/usb:/dev/bus/usb",
+        "numpy              1.26.4",
+        "make[2]: *** [Makefile:1945] Error 2",
+        "lxc.cgroup2.devices.allow: c 189:* rwm",
+        "----------",
+        "2026-03-01T10:00:00 something",
+    ],
+)
+def test_output_is_no_prose(line: str) -> None:
+    """Logs, configurations and tables are nobody's sentences."""
+    assert not is_prose(line.strip())
+
+
+@pytest.mark.parametrize(
+    "line", ["It stopped working: why?", "Der Stick: keine LED", "LEDが点灯しない", "9.6 ms flat also during a backup"]
+)
+def test_sentences_are_prose(line: str) -> None:
+    """What a person wrote is read."""
+    assert is_prose(line)
+
+
+def test_a_message_within_a_sentence_does_not_speak_for_the_reporter() -> None:
+    """``not found`` in a quoted error denies nothing of the sentence around it."""
+    words = Words()
+    words.feed(
+        Line("t", 1, "in lsusb it is listed, then Failed to load delegate from libedgetpu.so.1"), is_message=True
+    )
+    words.flush()
+    assert "not-listed" not in {sign.name for sign in words.signs}
+
+
+def test_what_is_read_for_words_is_bounded() -> None:
+    """The hundredth page of a log is not searched for words."""
+    words = Words()
+    for number in range(5000):
+        words.feed(Line("t", number, f"nothing of interest in line {number} of this text"))
+    words.feed(Line("t", 9999, "With another cable it works."))
+    words.flush()
+    assert "other-cable-helps" not in {sign.name for sign in words.signs}
+    assert WORDS_LIMIT_CHARACTERS < 5000 * 40
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=400))
+def test_any_text_is_read(text: str) -> None:
+    """No text stops the reader, and every sign has a line."""
+    assert all(sign.where and sign.kind == "words" for sign in signs_of(text))
+
+
+def test_a_paragraph_without_end_costs_no_time() -> None:
+    """A megabyte of words without a full stop is read in bounded time."""
+    started = time.process_time()
+    signs_of("no other cable works and " * 40_000)
+    assert time.process_time() - started < 2

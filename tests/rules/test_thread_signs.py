@@ -1,0 +1,88 @@
+"""Everything that a thread shows has a name: listings, values, and what follows from them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.tickets import signs_of
+
+CARD = "02:00.0 System peripheral [0880]: Global Unichip Corp. Coral Edge TPU [1ac1:089a]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (CARD, {"pci-tpu", "tpu", "one-pci-tpu", "pci-listing"}),
+        (CARD + "\tKernel driver in use: apex\n", {"apex-bound"}),
+        (CARD + "\tKernel driver in use: vfio-pci\n", {"vfio-bound"}),
+        ("Bus 002 Device 002: ID 1a6e:089a Global Unichip Corp.\n", {"usb-tpu", "dfu", "usb-listing"}),
+        ("Bus 002 Device 002: ID 046d:c52b Logitech\n", {"nothing-listed"}),
+        ("1a6e:089a first, 18d1:9302 later\n", {"both-identities"}),
+        ("throttled=0x50005\n", {"pi-undervoltage-bit"}),
+        ("Python 3.12.3\n", {"python-too-new"}),
+        ("load_delegate('x', {'device': '/dev/apex_0'})\n", {"bad-device-string"}),
+        ("Attempting to load TPU as pci:0\n", {"wants-pci"}),
+        ("Attempting to load TPU as usb\n", {"wants-usb"}),
+        ("8.9 ms\n", {"fast", "well"}),
+        ("45 ms\n", {"slow-inference"}),
+        ("apex 0000:03:00.0: enabling device (0000 -> 0002)\n", {"pci-tpu"}),
+        ("usb0: host=1a6e:089a\nusb1: host=18d1:9302\n", {"vm-usb-both-ids", "in-vm"}),
+        ("No EdgeTPU was detected.\n", {"attempt-failed", "complaint"}),
+        ("Segmentation fault\n", {"crashed"}),
+        ("    devices:\n", {"in-container"}),
+        ("[ 1.1] apex 0000:03:00.0: Process 44 is opening a node held by 22.\n", {"k:apex-held"}),
+        ("[ 1.1] usb 2-1: USB disconnect, device number 3\n", {"kernel-drop"}),
+    ],
+)
+def test_signs_follow_from_the_text(text: str, expected: set[str]) -> None:
+    """Each of these lines gives its signs."""
+    assert expected <= signs_of(text).keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "absent"),
+    [
+        ("throttled=0x80000\n", "pi-undervoltage-bit"),
+        ("Python 3.11.2\n", "python-too-new"),
+        ("load_delegate('x', {'device': 'usb:0'})\n", "bad-device-string"),
+        ("load_delegate('x', {'device': ''})\n", "bad-device-string"),
+        ("8.9 ms\nFailed to load delegate from libedgetpu.so.1\n", "well"),
+        ("18d1:9302\n", "both-identities"),
+        ("[ 1.0] usb 2-1: device firmware changed\n[ 1.1] usb 2-1: USB disconnect, device number 3\n", "kernel-drop"),
+    ],
+)
+def test_signs_that_do_not_follow(text: str, absent: str) -> None:
+    """What does not hold gives no sign."""
+    assert absent not in signs_of(text)
+
+
+def test_an_index_beyond_the_listed_sticks_is_a_bad_string() -> None:
+    """``usb:1`` needs two."""
+    listing = "Bus 002 Device 002: ID 18d1:9302 Google Inc.\n"
+    asked = "load_delegate('x', {'device': 'usb:1'})\n"
+    assert "bad-device-string" in signs_of(listing + asked)
+    assert "bad-device-string" not in signs_of(asked)
+    assert "bad-device-string" not in signs_of(listing + listing.replace("Device 002", "Device 003") + asked)
+
+
+def test_trouble_of_another_device_is_not_counted() -> None:
+    """An error on the port of a webcam gives no sign."""
+    text = (
+        "[ 3.9] usb 1-5: New USB device found, idVendor=046d, idProduct=0825, bcdDevice= 0.12\n"
+        "Bus 001 Device 004: ID 046d:0825 Logitech, Inc. Webcam\n"
+        "/:  Bus 01.Port 1: Dev 1, Class=root_hub, Driver=xhci_hcd/4p, 480M\n"
+        "    |__ Port 5: Dev 4, If 0, Class=Video, Driver=uvcvideo, 480M\n"
+        "[ 4.9] usb 1-5: USB disconnect, device number 4\n"
+    )
+    assert "kernel-drop" not in signs_of(text)
+
+
+def test_signs_of_listings_name_their_lines() -> None:
+    """A sign of a device says where the device was listed."""
+    assert "ticket.txt:1" == signs_of(CARD)["pci-tpu"][0].where
+
+
+def test_a_configuration_gives_the_detectors() -> None:
+    """Frigate's detectors say what they ask for."""
+    text = "detectors:\n  coral:\n    type: edgetpu\n    device: pci\nmodel:\n  path: /config/yolo.tflite\n"
+    assert {"detector-edgetpu", "detector-pci", "plain-model"} <= signs_of(text).keys()
