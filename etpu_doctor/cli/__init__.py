@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -13,10 +14,16 @@ from etpu_doctor.cli import exit_codes
 from etpu_doctor.cli.errors import UsageError, handled
 
 COMMANDS: dict[str, str] = {
+    "wizard": "the guided way on the terminal, from plugged in to proven",
     "check": "judge this machine, a capture, or pasted lsusb/lspci text",
     "tree": "the joined USB and PCI tree, Edge TPUs and limiting hops marked",
     "devices": "one line per Edge TPU: delegate string and physical port",
+    "smoke": "prove that each Edge TPU computes, and measure how fast",
+    "ticket": "read a pasted thread: what it shows, the cause, what to ask next",
     "setup": "a ready configuration for the Edge TPUs found here: udev, docker, frigate, python and more",
+    "watch": "print what changes on the buses, and the findings that each change opens or closes",
+    "model": "what a .tflite model is; fetch the smoke model",
+    "plan": "which model on which Edge TPU, what it will cost, and the code for it",
     "capture": "write a redacted, replayable bundle of this machine's evidence",
     "rules": "list all rules",
     "explain": "what a rule means, by code or name",
@@ -51,11 +58,20 @@ def _dispatch(arguments: list[str]) -> int:
     if first in ("-V", "--version"):
         print(f"etpu-doctor {__version__}")
         return exit_codes.OK
+    if not arguments and _is_a_person_there():
+        return _load("wizard").run([])
     if not first or first.startswith("-"):
         return _load(DEFAULT_COMMAND).run(arguments)
     if first not in COMMANDS:
         raise UsageError(f"no such command: {first} (see etpu-doctor --help)")
     return _load(first).run(arguments[1:])
+
+
+def _is_a_person_there() -> bool:
+    """Whether somebody sits at a terminal that can show a screen; Textual draws on standard error."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    at_terminal = all(stream is not None and stream.isatty() for stream in streams)
+    return at_terminal and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _load(command: str) -> CommandModule:
@@ -71,7 +87,7 @@ def _help() -> str:
             "usage: etpu-doctor [COMMAND] [OPTIONS]",
             "",
             "What is wrong with the Edge TPUs of a machine, where on the bus, and how to fix it.",
-            "Without a command: check.",
+            "Without a command: the wizard on a terminal, else check.",
             "",
             *lines,
             "",

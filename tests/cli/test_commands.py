@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+import etpu_doctor.cli
 from etpu_doctor import __version__
 from etpu_doctor.cli import COMMANDS, main
 from etpu_doctor.cli import output as cli_output
@@ -212,7 +214,8 @@ def test_help_of_every_command(capfdbinary: Captured, command: str) -> None:
     assert 0 == leaving.value.code
     printed = capfdbinary.readouterr().out.decode()
     assert printed.startswith(f"usage: etpu-doctor {command}")
-    assert "--json" in printed
+    # The wizard talks with a person; what a machine reads of it is the report that it saves.
+    assert "--json" in printed or command == "wizard"
     assert max(map(len, printed.splitlines())) <= 80
 
 
@@ -245,3 +248,42 @@ def test_redaction(capfdbinary: Captured, bare_host: str) -> None:
     live = ["check", "--json", "--root", bare_host]
     assert "host-1" == decoded(capfdbinary, *live)["host"]["hostname"]
     assert os.uname().nodename == decoded(capfdbinary, *live, "--no-redact")["host"]["hostname"]
+
+
+@pytest.mark.parametrize(
+    ("term", "at_terminal", "arguments", "expected"),
+    [
+        ("xterm-256color", True, [], "wizard"),
+        ("xterm-256color", True, ["--json"], "check"),
+        ("xterm-256color", False, [], "check"),
+        ("dumb", True, [], "check"),
+        (None, True, [], "check"),
+    ],
+)
+def test_who_sits_at_a_terminal_gets_the_wizard(
+    term: str | None, at_terminal: bool, arguments: list[str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without arguments on a terminal that can show a screen; a pipe, a dumb terminal or any option gets the report."""
+
+    class Stream(io.StringIO):
+        def isatty(self) -> bool:
+            return at_terminal
+
+    class Command:
+        def run(self, _arguments: Sequence[str]) -> int:
+            return 0
+
+    loaded: list[str] = []
+
+    def load(name: str) -> Command:
+        loaded.append(name)
+        return Command()
+
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, Stream())
+    if term is None:
+        monkeypatch.delenv("TERM", raising=False)
+    else:
+        monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr(etpu_doctor.cli, "_load", load)
+    assert (0, [expected]) == (etpu_doctor.cli.main(arguments), loaded)
