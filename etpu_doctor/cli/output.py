@@ -76,10 +76,12 @@ def write_report(report: Report, options: Namespace) -> None:
     if options.format == "json":
         write_json(report)
     elif options.format == "markdown":
+        from etpu_doctor.cli.labelled import labelled  # noqa: PLC0415 - for the faces that a person reads
         from etpu_doctor.report import markdown  # noqa: PLC0415 - one face a run
 
-        text_stream(options.encoding).write(markdown.render(report))
+        text_stream(options.encoding).write(markdown.render(labelled(report)))
     else:
+        from etpu_doctor.cli.labelled import labelled  # noqa: PLC0415 - as above
         from etpu_doctor.report import text  # noqa: PLC0415 - rich is slow to import
 
-        text.render(report, **style(options))
+        text.render(labelled(report), **style(options))

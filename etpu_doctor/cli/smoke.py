@@ -132,9 +132,10 @@ def _write(report: Report, options: argparse.Namespace) -> None:
     if options.format != "text" or not report.smoke:
         write_report(report, options)
         return
+    from etpu_doctor.cli.labelled import labelled  # noqa: PLC0415 - for the faces that a person reads
     from etpu_doctor.report import text  # noqa: PLC0415 - rich is slow to import
 
-    text.render_smoke(report, **style(options))
+    text.render_smoke(labelled(report), **style(options))
 
 
 def _status(report: Report, fail_on: str, *, asked: bool) -> int:
