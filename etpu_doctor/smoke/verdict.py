@@ -224,12 +224,17 @@ def _silence(case: _Case) -> Judged | None:
     return Judged(cause=cause, confidence="likely", reason=_silent(case.trial))
 
 
+def _so_far(trial: Trial) -> str:
+    """The runs that were reported; those of its last moments were not."""
+    return f"after at least {trial.runs} runs" if trial.runs else "in its first runs"
+
+
 def _silent(trial: Trial) -> str:
     if trial.timed_out == "open":
         return "it never woke up: the open went on without end"
     if trial.timed_out == "close":
         return "it gave no answer"
-    return f"it answered {trial.runs} times and then no more" if trial.runs else "it took the inputs and never answered"
+    return f"it stopped answering, {_so_far(trial)}" if trial.runs else "it took the inputs and never answered"
 
 
 def _gone_or_taken(case: _Case) -> Judged | None:
@@ -249,7 +254,7 @@ def _gone_or_taken(case: _Case) -> Judged | None:
 def _left(case: _Case, *, in_use: bool) -> Judged:
     around = case.around
     if in_use:
-        return Judged(cause="autosuspend-or-reset", reason=f"it left the bus in use, after {case.trial.runs} runs")
+        return Judged(cause="autosuspend-or-reset", reason=f"it left the bus in use, {_so_far(case.trial)}")
     if around.was_fresh and (around.vm or around.container):
         where = "virtual machine" if around.vm else "container"
         reason = f"it left the bus to start its firmware and did not come back to this {where}"
