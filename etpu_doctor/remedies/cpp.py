@@ -12,6 +12,9 @@ from etpu_doctor.report.escape import for_terminal
 from etpu_doctor.report.report import Report
 from etpu_doctor.rules.finding import Command
 
+DEVICE_TYPES = {"usb": "kApexUsb", "pci": "kApexPci"}
+"""``edgetpu::DeviceType`` by transport."""
+
 NAME = "cpp"
 SUMMARY = "C++: OpenDevice by device path"
 
@@ -47,9 +50,8 @@ def build(report: Report) -> Setup:
 
 
 def _table(places: tuple[tuple[str, str, str], ...]) -> str:
-    kinds = {"usb": "kApexUsb", "pci": "kApexPci"}
     return "\n".join(
-        f"    {{edgetpu::DeviceType::{kinds[transport]}, {cpp_string(path)}}},  // {comment(place)}"
+        f"    {{edgetpu::DeviceType::{DEVICE_TYPES[transport]}, {cpp_string(path)}}},  // {comment(place)}"
         for transport, path, place in places
     )
 
@@ -65,6 +67,23 @@ _NOTES = (
     ),
     "A USB Edge TPU that another program uses is taken away from that program by opening it.",
 )
+
+MAKE_INTERPRETER = """\
+using Context = std::shared_ptr<edgetpu::EdgeTpuContext>;
+
+// The context must live longer than the interpreter.
+std::unique_ptr<tflite::Interpreter> MakeInterpreter(const tflite::FlatBufferModel& model, const Context& context) {
+  tflite::ops::builtin::BuiltinOpResolver resolver;
+  resolver.AddCustom(edgetpu::kCustomOp, edgetpu::RegisterCustomOp());
+  std::unique_ptr<tflite::Interpreter> interpreter;
+  if (tflite::InterpreterBuilder(model, resolver)(&interpreter) != kTfLiteOk) return nullptr;
+  interpreter->SetExternalContext(kTfLiteEdgeTpuContext, context.get());
+  if (interpreter->AllocateTensors() != kTfLiteOk) return nullptr;
+  return interpreter;
+}
+
+"""
+"""The part of a program that makes an interpreter of a model and an opened Edge TPU."""
 
 _SOURCE = """\
 // Opens Edge TPUs by the place they are in. Made by etpu-doctor (etpu-doctor setup cpp).
@@ -88,24 +107,11 @@ static const std::vector<Place> kPlaces = {
 @PLACES@
 };
 
-using Context = std::shared_ptr<edgetpu::EdgeTpuContext>;
-
-// The context must live longer than the interpreter.
-std::unique_ptr<tflite::Interpreter> MakeInterpreter(const tflite::FlatBufferModel& model, const Context& context) {
-  tflite::ops::builtin::BuiltinOpResolver resolver;
-  resolver.AddCustom(edgetpu::kCustomOp, edgetpu::RegisterCustomOp());
-  std::unique_ptr<tflite::Interpreter> interpreter;
-  if (tflite::InterpreterBuilder(model, resolver)(&interpreter) != kTfLiteOk) return nullptr;
-  interpreter->SetExternalContext(kTfLiteEdgeTpuContext, context.get());
-  if (interpreter->AllocateTensors() != kTfLiteOk) return nullptr;
-  return interpreter;
-}
-
-int main() {
+@INTERPRETER@int main() {
   auto* manager = edgetpu::EdgeTpuManager::GetSingleton();
   for (const auto& place : kPlaces) {
     Context context = manager->OpenDevice(place.type, place.path);
     std::printf("%s: %s\\n", place.path.c_str(), context ? "open" : "cannot be opened");
   }
 }
-"""
+""".replace("@INTERPRETER@", MAKE_INTERPRETER)

@@ -41,6 +41,7 @@ from etpu_doctor.smoke.jobs import (
     Refusal,
     RefusalReason,
     Started,
+    Turns,
 )
 
 WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "worker.py")
@@ -89,6 +90,7 @@ _Message: TypeAlias = (
     | Ready
     | First
     | Progress
+    | Turns
     | Done
     | Ended
 )

@@ -12,9 +12,9 @@ import msgspec
 
 from etpu_doctor.facts.host import Clock
 from etpu_doctor.facts.model import CompiledModel
-from etpu_doctor.topology.bandwidth import PCIE_EFFICIENCY, usable_mb_s
+from etpu_doctor.topology.bandwidth import hop_mb_s, usable_mb_s
 from etpu_doctor.topology.link import EDGE_TPU_USB_MBPS
-from etpu_doctor.topology.machine import EdgeTpu, Hop
+from etpu_doctor.topology.machine import EdgeTpu, Transport
 
 CALL_MS = 0.3
 """A call's own cost (a user's measurement on a Jetson Nano, USB 3)."""
@@ -83,22 +83,22 @@ def _rate_mb_s(tpu: EdgeTpu, others: Sequence[EdgeTpu]) -> tuple[float | None, i
     shares = [
         (rate / users[hop.lower, hop.upper], users[hop.lower, hop.upper])
         for hop in tpu.hops
-        if (rate := _usable_mb_s(hop)) is not None
+        if (rate := hop_mb_s(hop)) is not None
     ]
     if not shares and tpu.transport == "usb":
         return usable_mb_s(tpu.speed_mbps), 1
     return min(shares, default=(None, 1))
 
 
-def _usable_mb_s(hop: Hop) -> float | None:
-    if hop.negotiated_mbps is None:
-        return None
-    return usable_mb_s(hop.negotiated_mbps) if hop.bus == "usb" else hop.negotiated_mbps / 8 * PCIE_EFFICIENCY
+def clock_mhz(transport: Transport, clock: Clock | None) -> int:
+    """What an Edge TPU is clocked at; without a word about the clock the most that it can be."""
+    return 500 if transport == "pci" else _CLOCK_MHZ.get(clock or "maximum", 500)
+
+
+def counted_cycles(model: CompiledModel) -> int:
+    """The compiler's own count of an inference's cycles; 0 where it made none, as newer ones do."""
+    return sum(each.estimated_cycles or 0 for each in model.executables if each.kind != "parameter-caching")
 
 
 def _compute_ms(tpu: EdgeTpu, model: CompiledModel, clock: Clock | None) -> float:
-    """By the compiler's own count of cycles, which newer models do not carry."""
-    programs = [program for program in model.executables if program.kind != "parameter-caching"]
-    cycles = sum(program.estimated_cycles or 0 for program in programs)
-    mhz = 500 if tpu.transport == "pci" else _CLOCK_MHZ.get(clock or "maximum", 500)
-    return cycles / (mhz * 1000)
+    return counted_cycles(model) / (clock_mhz(tpu.transport, clock) * 1000)

@@ -71,6 +71,13 @@ class OutputsFile(msgspec.Struct, frozen=True, kw_only=True, tag="file", tag_fie
     tolerance: float = 0.0
 
 
+class Guest(msgspec.Struct, frozen=True, kw_only=True):
+    """A further model on a job's device; nothing runs if it is another one than ``model_sha256`` says."""
+
+    model: str
+    model_sha256: str | None = None
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One process's work: open a device, take a model, run it, compare every byte.
 
@@ -85,6 +92,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
       often, and waits before each further round.
     * ``reference`` are the outputs to expect; without one every run must repeat the first of the same inputs.
     * ``write_outputs`` is a file for the outputs of each set of inputs, as an ``OutputsFile`` reads them.
+    * ``guests`` are models that take turns with it on the device: after each of its runs each of them runs once. A
+      round's runs and times count rounds of turns then, and ``Turns`` tells of the guests.
     """
 
     model: str
@@ -101,6 +110,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     input_sets: int = 4
     reference: Channels | OutputsFile | None = None
     write_outputs: str | None = None
+    guests: tuple[Guest, ...] = ()
     progress_seconds: float = 1.0
     limits: Limits = Limits()
 
@@ -266,6 +276,23 @@ class Progress(Event, frozen=True, kw_only=True, tag="progress"):
     elapsed_ms: float
     latencies_ms: tuple[float, ...]
     wrong_runs: int = 0
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """What a guest did in a round; ``wrong_runs`` gave other outputs than its first run of the same inputs."""
+
+    model: str
+    runs: int
+    median_ms: float
+    p95_ms: float
+    wrong_runs: int = 0
+
+
+class Turns(Event, frozen=True, kw_only=True, tag="turns"):
+    """The guests' part of a round, in their order; comes right before its ``Done``. Without guests there is none."""
+
+    round: int
+    turns: tuple[Turn, ...]
 
 
 class OutputDigests(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,12 +11,13 @@ from etpu_doctor.smoke.sample import Sample
 
 
 class Round(msgspec.Struct, kw_only=True):
-    """One round of inferences: the latencies after the first of all, and how it ended."""
+    """One round of inferences: the latencies after the first of all, what its guests did, and how it ended."""
 
     latencies_ms: Sample = msgspec.field(default_factory=Sample)
     elapsed_ms: float = 0.0
     difference: Difference | None = None
     digests: tuple[str, ...] = ()
+    turns: tuple[jobs.Turn, ...] = ()
     done: bool = False
 
 
@@ -87,6 +88,8 @@ def apply(trial: Trial, event: Event) -> None:
         current = trial.round(event.round)
         current.latencies_ms.add(event.latencies_ms)
         current.elapsed_ms = event.elapsed_ms
+    elif isinstance(event, jobs.Turns):
+        trial.round(event.round).turns = event.turns
     elif isinstance(event, jobs.Done):
         current = trial.round(event.round)
         current.difference, current.digests, current.done = event.difference, event.digests, True

@@ -47,6 +47,7 @@ KEPT_BYTES = 65536
 LINE_BYTES = 1000
 TEXT_CHARACTERS = 4000
 REPORTED_RUNS = 4096
+GUEST_RUNS = 50_000
 WATCH_MS = 10
 REAP_MS = 5
 END_SECONDS = 1.0
@@ -900,6 +901,48 @@ class Bench:
         gc.collect()
 
 
+class Guest:
+    """A further model on the job's device, with a delegate of its own, which shares the device with the first."""
+
+    def __init__(self, name: str, bench: Bench, delegate: Any, numpy: Any) -> None:
+        self.name = name
+        self.bench = bench
+        self.delegate = delegate
+        self._judge = Judge(numpy, bench.outputs, len(bench.sets), None)
+        self._latencies_ns: array[int] = array("q")
+        self._runs = 0
+
+    def begin(self) -> None:
+        """Count anew, for another round."""
+        self._judge.begin()
+        self._latencies_ns = array("q")
+
+    def run(self) -> None:
+        """One inference. Of a long round the latest latencies are kept."""
+        number = self._runs % len(self.bench.sets)
+        self.bench.feed(number)
+        before = time.perf_counter_ns()
+        self.bench.interpreter.invoke()
+        self._latencies_ns.append(time.perf_counter_ns() - before)
+        self._runs += 1
+        outputs = self.bench.read()
+        if outputs != self._judge.known[number]:
+            self._judge.note(self._runs, number, outputs)
+        if len(self._latencies_ns) >= 2 * GUEST_RUNS:
+            del self._latencies_ns[:GUEST_RUNS]
+
+    def turn(self, runs: int) -> dict[str, Any]:
+        """What to tell of a round of so many turns."""
+        ordered = sorted(self._latencies_ns) or [0]
+        return {
+            "model": self.name,
+            "runs": runs,
+            "median_ms": ordered[len(ordered) // 2] / 1e6,
+            "p95_ms": ordered[-(-len(ordered) * 95 // 100) - 1] / 1e6,
+            "wrong_runs": self._judge.wrong_runs,
+        }
+
+
 class JobProcess:
     """What a forked process does: one job, from loading the library to giving the device back."""
 
@@ -912,6 +955,8 @@ class JobProcess:
         self._phase = "start"
         self._allocate_ms = 0.0
         self._run = 0
+        self._guests: list[Guest] = []
+        self._delegate: Callable[[Library], Any] = lambda _: None
 
     def work(self) -> NoReturn:
         """Do it, report an exception, and end the process without anything that a runtime does at its exit."""
@@ -936,6 +981,8 @@ class JobProcess:
             delegate = self._open(library, listed)
         digest, bench = self._prepare(delegate)
         judge = Judge(self._runtime.numpy, bench.outputs, len(bench.sets), self._expected(bench))
+        if library is not None:
+            self._guests = [self._guest(each, library) for each in self._job["guests"]]
         self._send("ready", allocate_ms=self._allocate_ms, inputs=bench.inputs, outputs=bench.outputs)
         for number in range(1, int(self._job["rounds"]) + 1):
             self._round(number, bench, judge)
@@ -944,9 +991,27 @@ class JobProcess:
             header = {"model_sha256": digest, "inputs": bench.inputs, "outputs": bench.outputs}
             write_outputs(self._job["write_outputs"], header, [one for one in judge.seen if one is not None])
         bench.close()
+        for guest in self._guests:
+            guest.bench.close()
+            if library is not None and isinstance(guest.delegate, PathDelegate):
+                library.free(guest.delegate.address)
+        self._guests = []
         if library is not None and isinstance(delegate, PathDelegate):
             library.free(delegate.address)
         del delegate  # one that was made from a string frees itself
+
+    def _guest(self, guest: dict[str, Any], library: Library) -> Guest:
+        """Prepare a guest: a device that this process has open is shared by who opens it again."""
+        self._enter("model")
+        model = self._read(guest)
+        delegate = self._delegate(library)
+        interpreter = self._interpreter(model, delegate)
+        if delegated_operators(interpreter) == 0:
+            raise NotDelegatedError(f"no operator of {guest['model']} runs on the Edge TPU: it is not compiled for it")
+        self._enter("allocate")
+        interpreter.allocate_tensors()
+        sets = max(int(self._job["input_sets"]), 1)
+        return Guest(guest["model"], Bench(interpreter, self._runtime.numpy, sets), delegate, self._runtime.numpy)
 
     def _load(self, path: str) -> tuple[Library, list[tuple[str, str]] | None]:
         self._enter("library")
@@ -977,7 +1042,11 @@ class JobProcess:
             identity=usb_identity(place) if place is not None and kind == "usb" else None,
         )
         start = time.perf_counter_ns()
-        delegate = self._create(library, kind, str(path)) if by_path else self._load_delegate(library.path, string)
+        # How to open the same device again.
+        self._delegate = lambda library: (
+            self._create(library, kind, str(path)) if by_path else self._load_delegate(library.path, string)
+        )
+        delegate = self._delegate(library)
         open_ms = milliseconds_since(start)
         # What it would print at each transfer from now on costs time, and says nothing.
         library.talk(0)
@@ -997,11 +1066,8 @@ class JobProcess:
 
     def _prepare(self, delegate: Any) -> tuple[str, Bench]:
         self._enter("model")
-        with open(self._job["model"], "rb") as file:
-            model = file.read()
+        model = self._read(self._job)
         digest = sha256(model)
-        if self._job["model_sha256"] not in (None, digest):
-            raise ModelChangedError(f"{self._job['model']} was replaced: its SHA-256 is {digest}")
         start = time.perf_counter_ns()
         interpreter = self._interpreter(model, delegate)
         interpreter_ms = milliseconds_since(start)
@@ -1015,6 +1081,15 @@ class JobProcess:
         interpreter.allocate_tensors()
         self._allocate_ms = milliseconds_since(start)
         return digest, Bench(interpreter, self._runtime.numpy, max(int(self._job["input_sets"]), 1))
+
+    @staticmethod
+    def _read(wanted: dict[str, Any]) -> bytes:
+        with open(wanted["model"], "rb") as file:
+            model = file.read()
+        digest = sha256(model)
+        if wanted["model_sha256"] not in (None, digest):
+            raise ModelChangedError(f"{wanted['model']} was replaced: its SHA-256 is {digest}")
+        return model
 
     def _interpreter(self, model: bytes, delegate: Any) -> Any:
         module = self._runtime.module
@@ -1046,7 +1121,13 @@ class JobProcess:
         judge.begin()
         if number == 1:
             self._first(bench, judge)
+        for guest in self._guests:
+            # Its first inference takes its parameters to the device, and is not timed.
+            guest.run()
+            guest.begin()
         runs, elapsed_ms = self._loop(number, span, bench, judge)
+        if self._guests:
+            self._send("turns", round=number, turns=[guest.turn(runs) for guest in self._guests])
         self._send(
             "done",
             round=number,
@@ -1073,7 +1154,7 @@ class JobProcess:
         """
         invoke, feed, read, known = bench.interpreter.invoke, bench.feed, bench.read, judge.known
         clock, latencies, sets = time.perf_counter_ns, array("q", bytes(8 * REPORTED_RUNS)), len(bench.sets)
-        kept = runs = 0
+        kept, runs, guests = 0, 0, self._guests
         start = after = clock()
         report_at = start + span.report_ns
         while runs < span.runs and after - start < span.time_ns:
@@ -1089,6 +1170,10 @@ class JobProcess:
             outputs = read()
             if outputs != known[chosen]:
                 judge.note(self._run, chosen, outputs)
+            if guests:
+                for guest in guests:
+                    guest.run()
+                after = clock()
             if after >= report_at or kept == REPORTED_RUNS:
                 self._report(number, runs, after - start, judge.wrong_runs, latencies[:kept])
                 kept, report_at = 0, after + span.report_ns

@@ -11,7 +11,7 @@ import msgspec
 from etpu_doctor.facts.usb import UsbDevice
 from etpu_doctor.topology.identity import usb_state
 from etpu_doctor.topology.link import HIGH_SPEED_MBPS, narrowest, pci_hops
-from etpu_doctor.topology.machine import Machine, UsbNode
+from etpu_doctor.topology.machine import Hop, Machine, UsbNode
 
 TPU_DEMAND_MB_S = 95.0
 """238,112 bytes an inference (87,584 instructions and 150,528 input, seen on the wire) at 400 inferences a second."""
@@ -44,6 +44,13 @@ _SHARES_WHOLE_BUS = frozenset({"ehci-pci", "ehci_hcd", "ehci-platform", "dwc2", 
 def usable_mb_s(speed_mbps: float | None) -> float | None:
     """What bulk transfers get out of a USB link; ``None`` for an unknown speed."""
     return None if speed_mbps is None else _USABLE_MB_S.get(speed_mbps)
+
+
+def hop_mb_s(hop: Hop) -> float | None:
+    """What bulk transfers get out of one link; ``None`` where its rate is not known."""
+    if hop.negotiated_mbps is None:
+        return None
+    return usable_mb_s(hop.negotiated_mbps) if hop.bus == "usb" else hop.negotiated_mbps / 8 * PCIE_EFFICIENCY
 
 
 class Neighbour(msgspec.Struct, frozen=True, kw_only=True):

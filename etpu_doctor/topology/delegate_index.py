@@ -102,12 +102,19 @@ def _fresh_first(tpus: list[EdgeTpu]) -> list[EdgeTpu]:
     return sorted(tpus, key=lambda tpu: tpu.identity != _DFU)
 
 
+def folder_order(usb: list[EdgeTpu]) -> list[EdgeTpu]:
+    """Order where libusb was built without udev: the raw readdir order of ``/sys/bus/usb/devices``, reversed.
+
+    libusb puts every device that it reads from the folder before those that it has.
+    """
+    order = {name: index for index, name in enumerate(readdir_order([tpu.id for tpu in usb]))}
+    return sorted(usb, key=lambda tpu: order[tpu.id], reverse=True)
+
+
 def _without_udev(usb: list[EdgeTpu]) -> list[EdgeTpu]:
-    """Order where libusb was built without udev: the raw readdir order of ``/sys/bus/usb/devices``, reversed."""
     if any(tpu.port_chain is None for tpu in usb):
         return usb if len(usb) == 1 else []
-    order = {name: index for index, name in enumerate(readdir_order([tpu.id for tpu in usb]))}
-    return _fresh_first(sorted(usb, key=lambda tpu: order[tpu.id], reverse=True))
+    return _fresh_first(folder_order(usb))
 
 
 def _assign_pci(machine: Machine) -> int | None:

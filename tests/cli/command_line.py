@@ -27,6 +27,7 @@ COMMANDS = (
     "ticket",
     "watch",
     "model",
+    "plan",
     "capture",
     "rules",
     "explain",

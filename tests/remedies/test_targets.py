@@ -15,7 +15,7 @@ from etpu_doctor.report.report import Report
 from tests.remedies import reports
 from tests.remedies.reports import HOSTILE_REPORTS
 
-HELPERS = {"__init__", "apply", "containers", "devices", "model", "quoting"}
+HELPERS = {"plan_code", "__init__", "apply", "containers", "devices", "model", "quoting"}
 
 REPORTS = {
     "nothing": reports.nothing(),

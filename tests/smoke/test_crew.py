@@ -30,6 +30,7 @@ from etpu_doctor.smoke.jobs import (
     Event,
     Firmware,
     First,
+    Guest,
     Hello,
     Job,
     Limits,
@@ -42,6 +43,7 @@ from etpu_doctor.smoke.jobs import (
     Ready,
     Refusal,
     Started,
+    Turns,
 )
 from tests.smoke.conftest import Work
 from tests.support.crew import (
@@ -123,6 +125,65 @@ def test_what_the_model_takes_and_gives(work: Work) -> None:
         ("x", "uint8", (1, 4, 4, 1)),
         ("y", "uint8", (1, 4, 4, 2)),
     ] == described
+
+
+def test_guests_take_turns(runtime: str, work: Work, tmp_path: Path) -> None:
+    """Each guest runs once after each run of the job's own model, on the same device, and is timed by itself."""
+    guests = []
+    for number in (1, 2):
+        path = tmp_path / f"guest{number}.tflite"
+        path.write_bytes(compiled_model(Layer("g", 2, 2, number), Layer("h", 2, 2, 1)))
+        guests.append(Guest(model=str(path), model_sha256=hashlib.sha256(path.read_bytes()).hexdigest()))
+    with crew_of(runtime=runtime) as crew:
+        task = crew.start(work(guests=tuple(guests), runs=9, rounds=2))
+        until(crew, Ready, task)
+        crew.go(task)
+        events = collect(crew)[task]
+    assert (0, None, None) == how(events)
+    rounds = [event for event in events if isinstance(event, Turns)]
+    assert [1, 2] == [event.round for event in rounds]
+    for event in rounds:
+        assert [(guest.model, 9, 0) for guest in guests] == [(t.model, t.runs, t.wrong_runs) for t in event.turns]
+        assert all(0 < turn.median_ms <= turn.p95_ms for turn in event.turns)
+        after = events[events.index(event) + 1]
+        assert isinstance(after, Done)
+        assert event.round == after.round
+
+
+def test_the_time_of_turns_counts(work: Work, one_stick: pytest.MonkeyPatch, moving: str) -> None:
+    """A round's time is that of all its turns, while each latency is of one inference."""
+    one_stick.setenv("FAKE_EDGETPU_MS", "5")
+    (events,) = run(work(guests=(Guest(model=moving),), runs=6))
+    done, turns = only(events, Done), only(events, Turns)
+    assert done.elapsed_ms >= 6 * 10
+    assert 5 <= turns.turns[0].median_ms < done.elapsed_ms / 6
+
+
+def test_a_guest_that_computes_wrong_is_counted(work: Work, one_stick: pytest.MonkeyPatch, moving: str) -> None:
+    """Its outputs are compared with what it gave before for the same inputs."""
+    one_stick.setenv("FAKE_EDGETPU_INVOKE", "wrong@12")
+    (events,) = run(work(guests=(Guest(model=moving),), runs=12, reference=None))
+    difference = only(events, Done).difference
+    assert 1 == (difference is not None) + only(events, Turns).turns[0].wrong_runs
+
+
+@pytest.mark.parametrize(
+    ("guest", "error"),
+    [
+        ({"model": "/nowhere/guest.tflite"}, "FileNotFoundError"),
+        ({"model_sha256": "0" * 64}, "ModelChangedError"),
+        ({"plain": True}, "NotDelegatedError"),
+    ],
+)
+def test_a_guest_that_cannot_be(guest: dict[str, Any], error: str, work: Work, moving: str, tmp_path: Path) -> None:
+    """A guest that is not there, is another one, or does not run on the device ends the job before it is ready."""
+    (tmp_path / "plain.tflite").write_bytes(plain_model())
+    named = guest.get("model", str(tmp_path / "plain.tflite") if "plain" in guest else moving)
+    (events,) = run(work(guests=(Guest(model=named, model_sha256=guest.get("model_sha256")),)))
+    failure = ended(events).failure
+    assert failure is not None
+    assert (error, "model") == (failure.error_type, failure.phase)
+    assert [] == [event for event in events if isinstance(event, Ready)]
 
 
 def test_who_works_here(runtime: str) -> None:

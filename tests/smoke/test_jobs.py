@@ -29,6 +29,12 @@ EVENTS = (
     ),
     jobs.First(task=1, at_seconds=0.5, first_ms=3),
     jobs.Progress(task=1, at_seconds=0.5, round=1, runs=2, elapsed_ms=3, latencies_ms=(1.25, 1.5), wrong_runs=1),
+    jobs.Turns(
+        task=1,
+        at_seconds=0.5,
+        round=1,
+        turns=(jobs.Turn(model="/m", runs=2, median_ms=1.5, p95_ms=2, wrong_runs=1),),
+    ),
     jobs.Done(
         task=1,
         at_seconds=0.5,

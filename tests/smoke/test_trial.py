@@ -56,6 +56,13 @@ def test_how_it_ended_in_words(last: Event, expected: str | None) -> None:
     assert expected == trial_of(last).ended_by
 
 
+def test_what_guests_did_belongs_to_its_round() -> None:
+    """The turns of a round are kept with it."""
+    turns = (jobs.Turn(model="/m", runs=3, median_ms=1, p95_ms=2),)
+    trial = trial_of(progress(1.0), jobs.Turns(task=1, at_seconds=0, round=1, turns=turns), done())
+    assert turns == trial.rounds[0].turns
+
+
 def test_rounds_are_kept_apart() -> None:
     """The second round has its own latencies and its own verdict."""
     wrong = Difference(run=40, output="o", index=0)

@@ -172,7 +172,7 @@ def executable(program: Program) -> bytes:
         offset = writer.table({0: ("off", meta), 1: ("i32", 7)})
         places = writer.offsets([offset])
         streams.append(writer.table({0: ("off", writer.data(bytes(size))), 1: ("off", places)}))
-    parameters = writer.data(bytes(index & 0xFF for index in range(program.parameters)))
+    parameters = writer.data((bytes(range(256)) * (program.parameters // 256 + 1))[: program.parameters])
     hints = transfers(program) if program.hints is None else program.hints
     dma = writer.table(
         {0: ("off", writer.offsets([_hint(writer, hint) for hint in hints])), 1: ("bool", program.deterministic)}

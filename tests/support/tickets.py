@@ -25,11 +25,15 @@ TICKETS = Path(__file__).resolve().parent.parent / "data" / "tickets" / "tickets
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A thread; any of ``accept`` is right as the first cause."""
+    """A thread; any of ``accept`` is right as the first cause. ``usb_tpus``: where its sticks are, if it shows them.
+
+    Of a stick bus, ports, state and Mb/s; 0 or an empty text for what the thread does not fix.
+    """
 
     name: str
     accept: tuple[str, ...]
     text: str
+    usb_tpus: tuple[tuple[int, str, str, float], ...] | None = None
 
 
 def cases() -> list[Case]:
