@@ -42,6 +42,8 @@ def _prompt() -> re.Pattern[str]:
 def clean(raw: str) -> list[str]:
     """The lines that one pasted line holds once its wrapping is taken off; mostly one, several where ``<br>`` was."""
     line = raw.rstrip("\r\n")
+    if not _is_wrapped(line):
+        return [line]
     if "\0" in line:
         line = line.replace("\0", "")
     if "\x1b" in line:
@@ -55,6 +57,21 @@ def clean(raw: str) -> list[str]:
     if "\n" in line:
         return [_unwrap(part) for part in line.split("\n")]
     return [_unwrap(line)]
+
+
+def _is_wrapped(line: str) -> bool:
+    """Whether a line holds any of the marks that wrapping leaves; a search for one character is next to nothing."""
+    return (
+        ">" in line
+        or "|" in line
+        or "`" in line
+        or "&" in line
+        or "<" in line
+        or "\x1b" in line
+        or "\xa0" in line
+        or "\0" in line
+        or "\n" in line
+    )
 
 
 def _unescape_html(line: str) -> str:

@@ -9,9 +9,11 @@ import os
 import re
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
 
 from etpu_doctor.evidence.files import Files
 from etpu_doctor.evidence.live import is_pci_address
@@ -19,7 +21,7 @@ from etpu_doctor.facts.evidence import Missing
 from etpu_doctor.facts.kernel_log import KernelLog, KernelMessage
 
 if TYPE_CHECKING:
-    from etpu_doctor.knowledge.kernel_messages import Speaker
+    from etpu_doctor.knowledge.kernel_messages import KnownMessage, Speaker
 
 KMSG = "/dev/kmsg"
 LOG_FILES = ("/var/log/kern.log", "/var/log/dmesg")
@@ -47,7 +49,7 @@ _BARE_WORDS = ("oltage ", " is rejected", "cannot register ", "driver already", 
 
 _HINTS = (
     *("usb", "hub ", "hcd", "hci-", "apex", "gasket", "hwmon", "ockdown", " BAR", "BAR ", "PCIe", "D3", "Slot("),
-    *("ink ", "-pcie ", "AER: ", "symbol", "taint", "version magic", "read config"),
+    *("ink ", "-pcie ", "AER: ", "symbol", "taint", "version magic", "read config", "giving up"),
     *_BARE_WORDS,
 )
 """Every known message holds one of these; most lines of a log hold none, and need not be taken apart."""
@@ -186,17 +188,19 @@ def match_line(text: str, where: str | None = None, seconds: float | None = None
     Whatever stands before the driver's name is taken off (time stamps, ``host kernel:``, quote marks). A message that
     names no driver must begin the line, or follow such a prefix.
     """
-    if not may_be_known(text):
-        return None
+    return match_known(text, where, seconds) if may_be_known(text) else None
+
+
+def match_known(text: str, where: str | None = None, seconds: float | None = None) -> KernelMessage | None:
+    """``match_line`` for a line of which ``may_be_known`` is already true."""
     head = find_head(text)
     if head is None:
-        if not any(word in text for word in _BARE_WORDS):
+        if not has_bare_word(text):
             return None
         head = Head("none", "", "", log_prefix(text) or 0)
-    from etpu_doctor.knowledge.kernel_messages import compiled, known_messages  # noqa: PLC0415 - reads a TOML file
-
+    compiled, by_speaker = _knowledge()
     body = text[head.start : head.start + TEXT_LIMIT].lstrip()
-    for entry in known_messages().get(head.speaker, ()):
+    for entry in by_speaker.get(head.speaker, ()):
         if entry.needle in body:
             match = compiled(entry.pattern).match(body)
             if match is not None:
@@ -212,6 +216,22 @@ def match_line(text: str, where: str | None = None, seconds: float | None = None
     return None
 
 
+@cache
+def _knowledge() -> tuple[Callable[[str], re.Pattern[str]], Mapping[Speaker, Sequence[KnownMessage]]]:
+    """Looked up once: an import of what is there already costs as much as the search of a line."""
+    from etpu_doctor.knowledge.kernel_messages import compiled, known_messages  # noqa: PLC0415 - reads a TOML file
+
+    return compiled, known_messages()
+
+
+def has_bare_word(text: str) -> bool:
+    """Whether a line holds words of a message that names no driver."""
+    for word in _BARE_WORDS:  # noqa: SIM110 - as in ``may_be_known``
+        if word in text:
+            return True
+    return False
+
+
 def may_be_known(text: str) -> bool:
     """Whether a line holds words of a known message at all."""
     for hint in _HINTS:  # noqa: SIM110 - any() over a generator takes three times as long, and this meets every line
@@ -222,8 +242,6 @@ def may_be_known(text: str) -> bool:
 
 def _placed(message: KernelMessage, head: Head) -> KernelMessage:
     """The message with the node that it names."""
-    from msgspec.structs import replace  # noqa: PLC0415 - most lines are none of these
-
     if head.speaker in ("usb", "hub"):
         node, port, bus = _usb_place(head.device) or (None, None, None)
         number = message.values.get("port")

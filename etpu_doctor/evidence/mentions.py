@@ -42,10 +42,9 @@ class Mentions:
         lowered = text.lower()
         identities = [identity for name, identity in _IDENTITIES.items() if name in lowered]
         places = _places(lowered)
-        about_hubs = "1d6b" in lowered or "hub" in lowered
-        speed = (
-            _speed(lowered) if not about_hubs and ("speed" in lowered or "00m" in lowered or "80m" in lowered) else None
-        )
+        speed = None
+        if ("speed" in lowered or "00m" in lowered or "80m" in lowered) and not _is_about_hubs(lowered):
+            speed = _speed(lowered)
         if not identities and not places and speed is None:
             return
         identity = identities[0] if len(identities) == 1 else None
@@ -68,6 +67,10 @@ def _apex_nodes() -> re.Pattern[str]:
     )
 
 
+def _is_about_hubs(text: str) -> bool:
+    return "1d6b" in text or "hub" in text
+
+
 def _speed(text: str) -> float | None:
     """The one speed that a line names."""
     found = {float(match[1] or match[2]) for match in _speeds().finditer(text)}
@@ -86,15 +89,41 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
         re.compile(r"/dev/bus/usb/(\d{3})/(\d{3})\b()"),
         re.compile(r"\b()dev\.?\s{1,2}0{0,2}(\d{1,3})\b()"),
         re.compile(
-            r"(?:/devices/|\busb |\bport |power/control of |^|[`(\s])"
+            r"(?:/devices/|\busb |\bport |power/control of |^|[`(\s]|\|__)"
             r"(\d{1,2})-()((?:\d{1,2}\.){0,5}\d{1,2})(?=[\s:,)/`]|\.?$|\.\s)"
         ),
     )
 
 
+def _called_for(text: str) -> list[re.Pattern[str]]:
+    """The patterns of places whose fixed words a line holds; most lines hold none."""
+    numbered, node, device, ports = _patterns()
+    called = []
+    if "dev" in text:
+        if "bus" in text:
+            called.append(numbered)
+        if "/dev/bus/usb/" in text:
+            called.append(node)
+        called.append(device)
+    if _joins_digits(text):
+        called.append(ports)
+    return called
+
+
+def _joins_digits(text: str) -> bool:
+    """Whether a dash stands between two digits, as in ``2-1.4``."""
+    dash = text.find("-")
+    while dash >= 0:
+        if text[dash - 1 : dash].isdigit() and text[dash + 1 : dash + 2].isdigit():
+            return True
+        dash = text.find("-", dash + 1)
+    return False
+
+
 def _places(text: str) -> list[tuple[int | None, int | None, tuple[int, ...] | None]]:
-    by_number, by_port = _patterns()[:3], _patterns()[3:]
-    patterns = (*(by_number if "dev" in text else ()), *(by_port if "-" in text else ()))
+    patterns = _called_for(text)
+    if not patterns:
+        return []
     found: list[tuple[int | None, int | None, tuple[int, ...] | None]] = []
     taken: set[int] = set()
     for pattern in patterns:

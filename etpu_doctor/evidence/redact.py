@@ -9,6 +9,7 @@ import functools
 import re
 from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,7 +18,7 @@ from etpu_doctor.facts.access import Access
 from etpu_doctor.facts.application import Application, DetectorConfig
 from etpu_doctor.facts.evidence import Evidence, Ignored
 from etpu_doctor.facts.host import Host
-from etpu_doctor.facts.kernel_log import KernelLog
+from etpu_doctor.facts.kernel_log import KernelLog, KernelMessage
 from etpu_doctor.facts.pci import ApexNode, PciFunction
 from etpu_doctor.facts.runtime import Runtime
 from etpu_doctor.facts.seen import Seen
@@ -30,75 +31,56 @@ _SECRET_MINIMUM = 4
 _KINDS = frozenset({"serial", "host", "user", "mac", "ip", "secret"})
 _NO_SECRETS = frozenset({"root", "localhost", *_KINDS})
 
-_Pattern = tuple[tuple[str, ...], re.Pattern[str], Callable[[re.Match[str]], bool] | None]
-
 _BEFORE_VALUE = r"(?:pass(?:word|wd)?|secret|token|api_?key)[\"']?\s{0,4}[:=]\s{0,4}"
 _HOST = r"([A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?)"
 
 
+class _Pattern(NamedTuple):
+    """What each group of an expression is, of what every match holds one, and whether a match is meant."""
+
+    kinds: tuple[str, ...]
+    needles: tuple[str, ...]
+    expression: str
+    is_meant: Callable[[re.Match[str]], bool] | None = None
+
+
 @cache
-def _patterns() -> tuple[_Pattern, ...]:
-    """What each group of a pattern is, the pattern, and whether a match of it is meant."""
-    return (
-        (
-            ("mac",),
-            re.compile(
-                r"(?<![0-9A-Za-z])((?:[0-9A-Fa-f]{2}[:-]){5}(?:(?:[0-9A-Fa-f]{2}[:-]){2})?[0-9A-Fa-f]{2})"
-                r"(?![0-9A-Za-z]|[:-][0-9A-Fa-f])"
-            ),
-            None,
-        ),
-        # The kernel names network adapters on USB after their address.
-        (("mac",), re.compile(r"\benx([0-9A-Fa-f]{12})(?![0-9A-Za-z])"), None),
-        (
-            ("ip",),
-            re.compile(
-                r"(?<![0-9A-Za-z.])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![0-9A-Za-z]|\.[0-9]|-[0-9]{1,9}(?![0-9.]))"
-            ),
-            _is_ip4,
-        ),
-        (
-            ("ip",),
-            re.compile(
-                r"(?<![0-9A-Za-z.])((?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}|[0-9A-Fa-f:]{0,39}::[0-9A-Fa-f:]{0,39})"
-                r"(?![0-9A-Za-z])"
-            ),
-            _is_ip6,
-        ),
-        # Before what follows: "rtsp://admin:p@ss@camera" is no user of a host.
-        (("secret",), re.compile(r"://([^\s/@:]{1,64}:[^\s/]{1,128})(?=@)"), None),
-        (("secret",), re.compile(_BEFORE_VALUE + r"[\"']([^\"']{1,128})[\"']", re.IGNORECASE), None),
-        (("secret",), re.compile(_BEFORE_VALUE + r"([^\s\"',;]{1,128})", re.IGNORECASE), None),
-        (("user",), re.compile(r"(?:/home/|[/\\]Users[/\\])([^/\\\s:\"'<>|,;]{1,64})"), None),
-        (("user",), re.compile(r"/media/([^/\s:\"'<>|,;]{1,64})(?=/)"), None),
-        # No slash before: "soc/usb@7e980000" is a node of the device tree.
-        (("user", "host"), re.compile(r"(?<![\w.@/-])([A-Za-z0-9_][\w.-]{0,31})@" + _HOST), None),
-        (
-            ("host",),
-            re.compile(
-                r"^\s{0,8}(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9-]{10}T[0-9:.,+-]{8,24}Z?) " + _HOST + r"(?= )"
-            ),
-            None,
-        ),
-        (("host",), re.compile(r"\bLinux " + _HOST + r"(?= [0-9]{1,3}\.[0-9]{1,3}\.[0-9])"), None),
-        (
-            ("serial",),
-            re.compile(
-                r"serial(?:[ _-]?(?:number|short|no\.?))?\s{0,4}[:=]\s{0,4}\"?([^\s\",;]{4,128})", re.IGNORECASE
-            ),
-            _is_serial,
-        ),
-        (("serial",), re.compile(r"\biSerial\s{1,40}[0-9]{1,3}\s{1,4}(\S{4,128})"), _is_serial),
-    )
+def _compiled(expression: str) -> re.Pattern[str]:
+    """Compiled when a text first calls for it: that takes longer than all searches of a short thread."""
+    return re.compile(expression)
 
 
 @cache
 def _hints() -> re.Pattern[str]:
-    """What every match of ``_patterns`` holds: most lines hold none of it, and fourteen searches are dear."""
+    """What every match of ``_PATTERNS`` holds: most lines hold none of it, and fourteen searches are dear."""
     return re.compile(
         r"@|://|/home/|/media/|[/\\]Users[/\\]|::|(?:[0-9A-Fa-f]{1,4}[:-]){3}|[0-9]\.[0-9]{1,3}\.[0-9]|\benx|Linux |"
         r"^\s{0,8}(?:[A-Z][a-z]{2} [ 0-9][0-9] |[0-9-]{10}T)|(?i:pass|secret|token|api_?key|serial)"
     )
+
+
+_SIGNS = ("@", "://", "/home/", "/media/", "Users", "::", "enx", "Linux ")
+_SECRETIVE = ("pass", "secret", "token", "api", "serial")
+
+
+def _may_hold(text: str) -> bool:
+    """Whether ``_hints`` may be found in a text; searching for single words is much quicker."""
+    if not text.isascii() or text.count(".") > 1 or text.count(":") + text.count("-") > 2:
+        return True
+    for sign in _SIGNS:
+        if sign in text:
+            return True
+    lowered = text.lower()
+    for word in _SECRETIVE:
+        if word in lowered:
+            return True
+    return _date().match(text) is not None
+
+
+@cache
+def _date() -> re.Pattern[str]:
+    """How a line of syslog begins."""
+    return re.compile(r"\s{0,8}(?:[A-Z][a-z]{2} [ 0-9][0-9] |[0-9-]{10}T)")
 
 
 def _is_ip4(match: re.Match[str]) -> bool:
@@ -119,6 +101,52 @@ def _is_serial(match: re.Match[str]) -> bool:
     return not is_pci_address(match[1])
 
 
+_PATTERNS = (
+    _Pattern(
+        ("mac",),
+        (":", "-"),
+        r"(?<![0-9A-Za-z])((?:[0-9A-Fa-f]{2}[:-]){5}(?:(?:[0-9A-Fa-f]{2}[:-]){2})?[0-9A-Fa-f]{2})"
+        r"(?![0-9A-Za-z]|[:-][0-9A-Fa-f])",
+    ),
+    # The kernel names network adapters on USB after their address.
+    _Pattern(("mac",), ("enx",), r"\benx([0-9A-Fa-f]{12})(?![0-9A-Za-z])"),
+    _Pattern(
+        ("ip",),
+        (".",),
+        r"(?<![0-9A-Za-z.])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![0-9A-Za-z]|\.[0-9]|-[0-9]{1,9}(?![0-9.]))",
+        _is_ip4,
+    ),
+    _Pattern(
+        ("ip",),
+        (":",),
+        r"(?<![0-9A-Za-z.])((?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}|[0-9A-Fa-f:]{0,39}::[0-9A-Fa-f:]{0,39})"
+        r"(?![0-9A-Za-z])",
+        _is_ip6,
+    ),
+    # Before what follows: "rtsp://admin:p@ss@camera" is no user of a host.
+    _Pattern(("secret",), ("://",), r"://([^\s/@:]{1,64}:[^\s/]{1,128})(?=@)"),
+    _Pattern(("secret",), ("'", '"'), rf"(?i){_BEFORE_VALUE}[\"']([^\"']{{1,128}})[\"']"),
+    _Pattern(("secret",), (":", "="), rf"(?i){_BEFORE_VALUE}([^\s\"',;]{{1,128}})"),
+    _Pattern(("user",), ("/home/", "Users"), r"(?:/home/|[/\\]Users[/\\])([^/\\\s:\"'<>|,;]{1,64})"),
+    _Pattern(("user",), ("/media/",), r"/media/([^/\s:\"'<>|,;]{1,64})(?=/)"),
+    # No slash before: "soc/usb@7e980000" is a node of the device tree.
+    _Pattern(("user", "host"), ("@",), r"(?<![\w.@/-])([A-Za-z0-9_][\w.-]{0,31})@" + _HOST),
+    _Pattern(
+        ("host",),
+        (" ",),
+        r"^\s{0,8}(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9-]{10}T[0-9:.,+-]{8,24}Z?) " + _HOST + r"(?= )",
+    ),
+    _Pattern(("host",), ("Linux ",), r"\bLinux " + _HOST + r"(?= [0-9]{1,3}\.[0-9]{1,3}\.[0-9])"),
+    _Pattern(
+        ("serial",),
+        (":", "="),
+        r"(?i)serial(?:[ _-]?(?:number|short|no\.?))?\s{0,4}[:=]\s{0,4}\"?([^\s\",;]{4,128})",
+        _is_serial,
+    ),
+    _Pattern(("serial",), ("iSerial",), r"\biSerial\s{1,40}[0-9]{1,3}\s{1,4}(\S{4,128})", _is_serial),
+)
+
+
 @cache
 def _runs() -> re.Pattern[str]:
     return re.compile(r"[^\W_]+")
@@ -132,6 +160,7 @@ class Redactor:
         self._counts: dict[str, int] = {}
         self._needles: dict[str, list[tuple[str, str]]] = {}
         self._names: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
 
     def token(self, kind: str, value: str) -> str:
         """The token of a value that is a secret as a whole; a token stays what it is."""
@@ -156,6 +185,7 @@ class Redactor:
             same.sort(key=lambda item: -len(item[0]))
             # What was looked at before may hold the new value.
             self._names.clear()
+            self._texts.clear()
 
     def known(self, value: str) -> str:
         """Free text with every value that already has a token replaced, where it stands as a word or words."""
@@ -174,11 +204,24 @@ class Redactor:
 
     def text(self, value: str) -> str:
         """Free text with addresses, user names and every value that already has a token replaced."""
+        redacted = self._texts.get(value)
+        if redacted is None:
+            # Secrets are learned from everything before anything is rewritten, so most texts come twice.
+            count = len(self._tokens)
+            redacted = self._search(value)
+            if count == len(self._tokens):
+                self._texts[value] = redacted
+        return redacted
+
+    def _search(self, value: str) -> str:
         value = self.known(value)
-        if _hints().search(value) is None:
+        if not _may_hold(value) or _hints().search(value) is None:
             return value
-        for kinds, pattern, is_meant in _patterns():
-            value = pattern.sub(functools.partial(self._replace, kinds, is_meant), value)
+        for kinds, needles, expression, is_meant in _PATTERNS:
+            for needle in needles:
+                if needle in value:
+                    value = _compiled(expression).sub(functools.partial(self._replace, kinds, is_meant), value)
+                    break
         return value
 
     def name(self, value: str) -> str:
@@ -237,7 +280,8 @@ def _learn(evidence: Evidence, redactor: Redactor) -> None:
     for run in evidence.ignored:
         redactor.text(run.text)
     _redact_access(evidence.access, redactor)
-    _redact_log(evidence.kernel_log, redactor)
+    for message in evidence.kernel_log.messages if evidence.kernel_log is not None else ():
+        redactor.text(message.text)
     _redact_runtime(evidence.runtime, redactor)
     for result in evidence.smoke:
         _redact_smoke(result, redactor)
@@ -300,8 +344,12 @@ def _redact_apex(node: ApexNode, redactor: Redactor) -> ApexNode:
 def _redact_log(log: KernelLog | None, redactor: Redactor) -> KernelLog | None:
     if log is None:
         return None
-    messages = tuple(msgspec.structs.replace(line, text=redactor.text(line.text)) for line in log.messages)
-    return msgspec.structs.replace(log, messages=messages)
+    return msgspec.structs.replace(log, messages=tuple(_redact_message(line, redactor) for line in log.messages))
+
+
+def _redact_message(line: KernelMessage, redactor: Redactor) -> KernelMessage:
+    text = redactor.text(line.text)
+    return line if text == line.text else msgspec.structs.replace(line, text=text)
 
 
 def _redact_access(access: Access | None, redactor: Redactor) -> Access | None:

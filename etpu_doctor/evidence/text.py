@@ -44,16 +44,17 @@ def read_lines(file: str, lines: Iterable[str], collector: Collector, watcher: W
     What no parser takes is handed to ``collector.ignore``; wrapping (fences, prompts, blank lines) is not counted.
     """
     reader = _Reader(formats(collector), collector, watcher)
+    feed = reader.feed
     for number, raw in enumerate(lines, start=1):
         for text in clean(raw):
-            reader.feed(Line(file, number, text))
+            feed(Line(file, number, text))
     reader.close()
     return reader.understood
 
 
 class _Reader:
     def __init__(self, parsers: tuple[Format, ...], collector: Collector, watcher: Watcher | None) -> None:
-        self._parsers = parsers
+        self._starts = tuple((parser.starts, parser) for parser in parsers)
         self._collector = collector
         self._watcher = watcher
         self._programs = ProgramLog(collector)
@@ -64,15 +65,16 @@ class _Reader:
         text = line.text
         # Every header has a colon, a branch of a tree begins with a mark, an error of lsusb or the kernel with a word:
         # most of a long listing can start nothing, and five parsers need not be asked.
-        if ":" in text or text.lstrip()[:1] in _FIRST_CHARACTERS:
-            for parser in self._parsers:
-                if parser.starts(text):
+        first = text.lstrip()[:1]
+        if ":" in text or (first and first in _FIRST_CHARACTERS):
+            for starts, parser in self._starts:
+                if starts(text):
                     self._switch(parser)
                     break
         taken_by: object | None = None
         if self._open is not None and self._open.feed(line):
             taken_by = self._open
-        elif self._programs.feed(line):
+        elif first and self._programs.feed(line):
             # It stands for itself, so the block that is open stays open: a message may come between its lines.
             taken_by = self._programs
         elif self._watcher is None and not is_markup(text):

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import IO
 
 from etpu_doctor.evidence.collector import Collector
@@ -17,7 +17,6 @@ from etpu_doctor.evidence.formats.frigate_config import FrigateConfig
 from etpu_doctor.evidence.formats.kernel_log import KernelLogText
 from etpu_doctor.evidence.formats.lsusb_list import Lsusb
 from etpu_doctor.evidence.formats.program_log import ProgramLog, messages_in
-from etpu_doctor.evidence.kernel_log import log_prefix
 from etpu_doctor.evidence.mentions import Mentions
 from etpu_doctor.evidence.sources import as_text, missing_from, with_start
 from etpu_doctor.evidence.text import read_lines
@@ -32,7 +31,9 @@ LINE_LIMIT_CHARACTERS = 1 << 20
 _READINGS_LIMIT = 200
 _TEXT_LIMIT = 160
 _COMMAND_LIMIT = 120
-_ASKING_ENDS = ("temp", "control", "suspend", "_ms", "speed", "SIZE", "state", "owned", "owner", "status", "led", "-m")
+_ASKING_ENDS = (
+    *("temp", "control", "suspend", "_ms", "speed", "SIZE", "state", "owned", "owner", "status", "led", "-m", "-r"),
+)
 _VALUE_WITHIN = 2
 _RISE = 1.7
 _SHORTEST_SENTENCE = 6
@@ -59,7 +60,7 @@ class Ticket:
         """Read an open file, line by line: a thread may be longer than what fits into the memory."""
         buffered, start = with_start(handle)
         text = as_text(buffered, start)
-        lines = iter(lambda: text.readline(LINE_LIMIT_CHARACTERS), "")
+        lines = iter(partial(text.readline, LINE_LIMIT_CHARACTERS), "")
         read_lines(name, lines, self._collector, self._watch)
         self._words.flush()
         # The stream is whoever's that opened it.
@@ -83,9 +84,12 @@ class Ticket:
         if taken_by is None or isinstance(taken_by, ProgramLog):
             self._take_free_text(line, is_message=taken_by is not None)
         elif isinstance(taken_by, KernelLogText):
-            if log_prefix(text) is None:
+            if not taken_by.is_stamped:
                 # A message of the kernel that somebody quotes in a sentence.
                 self._words.feed(line, is_message=True)
+                self._take_messages(line)
+            elif "RIP: " in text or "denied" in text or "DENIED" in text:
+                # Of what stands in the log, these are not known by the device that they name.
                 self._take_messages(line)
         elif isinstance(taken_by, Lsusb):
             self._take_around_entry(line)
@@ -97,7 +101,7 @@ class Ticket:
         text = line.text
         self._words.feed(line, is_message=is_message)
         self._mentions.feed(line)
-        if "ms" in text and self._note_times(line):
+        if ("ms" in text or not text.isascii()) and self._note_times(line):
             self._note_rise(line)
         if "480" in text or "12M" in text or "12 M" in text:
             self._note_speed(line)
@@ -220,13 +224,13 @@ def _asking() -> re.Pattern[str]:
     """The end of a command that prints one value."""
     return re.compile(
         r"(?:apex_\d/temp|power/control|parameters/autosuspend|autosuspend_delay_ms|[/ ]speed|PAGE_?SIZE|--sb-state|"
-        r"is_device_owned|device_owner|apex_\d/status|get_throttled|uname -m)$"
+        r"is_device_owned|device_owner|apex_\d/status|get_throttled|uname -[mr])$"
     )
 
 
 @cache
 def _value() -> re.Pattern[str]:
-    return re.compile(r"[\w.=-]{1,24}")
+    return re.compile(r"[\w.=+~-]{1,40}")
 
 
 @cache
@@ -261,7 +265,9 @@ def _card() -> re.Pattern[str]:
 
 @cache
 def _milliseconds() -> re.Pattern[str]:
-    return re.compile(r"(?<![\w.,])(\d{1,4}(?:[.,]\d{1,3})?) ?ms\b")
+    # Scripts without blanks go on right before and behind it, so the edges of words are those of Latin ones.
+    units = "ms|msec|\u043c\u0441|\u043c\u0441\u0435\u043a|\u6beb\u79d2|\u30df\u30ea\u79d2|\ubc00\ub9ac\ucd08"
+    return re.compile(rf"(?<![A-Za-z0-9_.,])(\d{{1,4}}(?:[.,]\d{{1,3}})?) ?(?:{units})(?![A-Za-z0-9_\u0430-\u044f])")
 
 
 def read_ticket(paths: Sequence[str]) -> Evidence:

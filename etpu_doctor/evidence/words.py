@@ -21,10 +21,15 @@ WORDS_LIMIT_CHARACTERS = 60_000
 _EACH_LIMIT = 3
 _ADDED = 25
 _QUESTION_MARKS = frozenset("?\uff1f")
-_PAIRS = (("bus", "powered"), ("self", "powered"), ("pass", "through"))
+_PAIRS = (("bus", "powered"), ("self", "powered"), ("pass", "through"), ("in", "use"))
 _DENYING = frozenset({"not", "without"})
+_TROUBLE = frozenset({"drops", "fails"})
 _MANY = 3
+_SUBJECTS = frozenset({"coral", "tpu", "rival", "cloud", "container"})
+_COMMAND_LIMIT = 400
 _TEXT_LIMIT = 160
+_FIRST_GLUED = "\u2e80"
+"""Before it in Unicode are no scripts without blanks that are known here."""
 
 
 class _Sentence(NamedTuple):
@@ -48,13 +53,17 @@ class Words:
     def feed(self, line: Line, *, is_message: bool = False) -> None:
         """Take a line; a blank one ends the paragraph. One that holds a message may hold a sentence around it."""
         text = line.text.strip()
+        if ("$ " in text or "# " in text or text.startswith("PS ")) and _command().match(text) is not None:
+            self._take_command(text, f"{line.file}:{line.number}")
+            return
+        if self._read > WORDS_LIMIT_CHARACTERS:
+            self.flush()
+            return
         if is_message and _output().match(text) is not None:
             # What a person added behind a message.
             text = text.rpartition("] ")[2] if len(text) - text.rfind("] ") > _ADDED and "] " in text else ""
         if not text or not is_prose(text):
             self.flush()
-            return
-        if self._read > WORDS_LIMIT_CHARACTERS:
             return
         text = text[:PARAGRAPH_LIMIT_CHARACTERS]
         if is_message:
@@ -64,6 +73,19 @@ class Words:
             self.flush()
         self._paragraph.append((text, f"{line.file}:{line.number}"))
         self._size += len(text)
+
+    def _take_command(self, text: str, where: str) -> None:
+        """A command is no sentence: it tells what it is about, not what it found. A comment may follow it."""
+        self.flush()
+        command, _, comment = text.partition(" # ")
+        if self._read > WORDS_LIMIT_CHARACTERS:
+            return
+        self._read += len(text)
+        named = _subjects(command)
+        self._match(conditions("clause"), named, _Sentence((named,), named, text, where))
+        if comment:
+            self._paragraph.append((comment[:PARAGRAPH_LIMIT_CHARACTERS], where))
+            self._size += len(comment)
 
     def flush(self) -> None:
         """The paragraph ended."""
@@ -91,6 +113,21 @@ class Words:
         if count < _EACH_LIMIT:
             self._counts[name] = count + 1
             self.signs.append(Sign(name=name, kind="words", text=sentence.text[:_TEXT_LIMIT], where=sentence.where))
+
+
+def _subjects(command: str) -> frozenset[str]:
+    """What the words of a command are names of."""
+    return frozenset().union(*map(lexicon().tags, _tokens().findall(command[:_COMMAND_LIMIT].lower()))) & _SUBJECTS
+
+
+@cache
+def _command() -> re.Pattern[str]:
+    """A prompt and a command behind it."""
+    return re.compile(
+        r"[^\w\n]{0,6}(?:\([\w.-]{1,40}\) ?)?(?:\[?[\w.-]{1,40}@[\w.-]{1,60}[^$#%>\n]{0,80}|[~/][\w./~-]{0,80} ?)?"
+        r"[$#] +[\w./~\"'({]"
+        r"|PS [A-Z]:\\[^>\n]{0,120}> ?\w"
+    )
 
 
 def is_prose(text: str) -> bool:
@@ -130,6 +167,10 @@ def _not_prose() -> re.Pattern[str]:
         r"[\w.\"'/-]{1,60}:(?:\s{1,4}[\w.\"'/{}~*-]{1,80})?$"  # key: value
         r"|- [\w.\"'/:-]{1,80}$|[\w.-]{1,40}\s{2,40}[\d.]{1,20}$|\W{0,40}$|\d{4}-\d\d-\d\d[T ]\d\d:"
         r"|(?:lxc|usb\d|dev\d|net\d|mp\d)[.:]"
+        r"|[\w.-]{1,40}=\S{0,160}$"
+        # What "groups" prints.
+        r"|(?:[\w.-]{1,32} : )?(?:[a-z_][\w-]{0,31} ){0,3}(?:adm|cdrom|dialout|plugdev|lpadmin)"
+        r"(?: [a-z_][\w-]{0,31}){1,30}$"
     )
 
 
@@ -189,7 +230,16 @@ def _read_sentence(text: str, where: str) -> _Sentence:
     tags = frozenset().union(*clauses)
     if "computer" in tags and _count_computers(lowered) >= _MANY:
         tags |= {"many-computers"}
+    if "process" in tags and len(_applications().intersection(_tokens().findall(lowered))) > 1:
+        tags |= {"two-applications"}
     return _Sentence(clauses, tags, text, where)
+
+
+@cache
+def _applications() -> frozenset[str]:
+    """Programs that use an Edge TPU."""
+    names = "frigate jupyter notebook codeproject deepstack viseron doods scrypted agentdvr shinobi zoneminder"
+    return frozenset((*names.split(), "codeproject.ai"))
 
 
 def _joined(text: str) -> str:
@@ -201,28 +251,42 @@ def _joined(text: str) -> str:
 
 
 def _count_computers(text: str) -> int:
-    words = {word for token in _tokens().findall(text) for word in _pieces().split(token)}
+    tokens = _tokens().findall(text)
+    words = {word for token in tokens for word in ((token,) if token.isalnum() else _pieces().split(token))}
     return sum("computer" in lexicon().tags(word) for word in words)
 
 
 def _clause_tags(clause: str, is_question: bool) -> frozenset[str]:
     known = lexicon()
+    tags_of = known.tags
     found: set[str] = set()
     for token in _tokens().findall(clause):
-        tags = known.tags(token)
-        found |= tags
-        if not tags and not token.isalnum():
+        tags = tags_of(token)
+        if tags:
+            found |= tags
+        elif not token.isalnum():
             # "m.2-slot" is "m.2" and "slot", and "lsusb'de" is "lsusb".
             for part in token.split("-"):
                 found |= known.tags(part) or frozenset().union(*map(known.tags, _pieces().split(part)))
-    if not clause.isascii() and _glued_script().search(clause):
+    # The pattern takes long to compile, and most clauses that are not ASCII are French or German.
+    if not clause.isascii() and max(clause) >= _FIRST_GLUED and _glued_script().search(clause):
         found |= _glued_tags(clause)
     if "problem" in found and not is_question:
         # "No problem" is good news, "a problem" is not, and who asks whether it is one does not know.
         found.add("works" if found & _DENYING else "fails")
+    if found & _TROUBLE and ("without" in found or _zero().search(clause) is not None):
+        # "Weeks without dropping" is good news as well.
+        found -= _TROUBLE
+        found.add("works")
     sign = "-" if "not" in found and "problem" not in found else "+"
     found.update(f"{tag}{sign}" for tag in SIGNED.intersection(found))
     return frozenset(found)
+
+
+@cache
+def _zero() -> re.Pattern[str]:
+    """None of what is counted behind it."""
+    return re.compile(r"(?<![\w.,:-])(?:0|zero|null|zéro|cero|nul|zerowych|ноль) \w")
 
 
 def _glued_tags(clause: str) -> set[str]:

@@ -10,13 +10,14 @@ from etpu_doctor.knowledge import load
 
 
 class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
-    """One foreign accelerator: its bus (``usb`` or ``pci``), id, name, and what drives it instead."""
+    """One foreign accelerator: its bus (``usb`` or ``pci``), id, name, what drives it, and how ``lspci`` names it."""
 
     bus: str
     id: str
     name: str
     runtime: str
     source: str
+    listed_as: str | None = None
 
 
 @cache

@@ -11,7 +11,7 @@ import msgspec
 
 from etpu_doctor.knowledge import _from_toml
 
-NAMES = ("messages", "words", "judgments", "fixes")
+NAMES = ("messages", "words", "judgments", "fixes", "kernel_messages")
 FOLDER = os.path.dirname(__file__)
 
 

@@ -6,7 +6,7 @@ Every search is bounded: only the start of a line is looked at, and patterns onl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -36,6 +36,7 @@ SaidBy = Literal[
     "frigate",
     "board",
     "compiler",
+    "kernel",
 ]
 Kind = Literal["fault", "fact", "benign"]
 
@@ -91,9 +92,9 @@ class Recognised(NamedTuple):
 
 
 class _Index(NamedTuple):
-    """Entries by the words that call for them, and those without any."""
+    """Entries by the words that call for them, each with what must be in the line, and those without any."""
 
-    by_word: dict[str, tuple[int, ...]]
+    by_word: dict[str, tuple[tuple[int, str], ...]]
     words: frozenset[str]
     unworded: tuple[int, ...]
     entries: tuple[ProgramMessage, ...]
@@ -113,12 +114,12 @@ def program_messages() -> tuple[ProgramMessage, ...]:
 
 @cache
 def _index() -> _Index:
-    by_word: dict[str, list[int]] = {}
+    by_word: dict[str, list[tuple[int, str]]] = {}
     unworded: list[int] = []
     entries = program_messages()
     for number, entry in enumerate(entries):
         for word in entry.words:
-            by_word.setdefault(word, []).append(number)
+            by_word.setdefault(word, []).append((number, entry.needle or word))
         if not entry.words:
             unworded.append(number)
     frozen = {word: tuple(numbers) for word, numbers in by_word.items()}
@@ -139,26 +140,38 @@ def _tokens() -> re.Pattern[str]:
     return re.compile(r"\w{1,40}")
 
 
+_TOKEN_LIMIT = 40
+_BETWEEN = bytes(code if chr(code).isalnum() or chr(code) == "_" else 32 for code in range(128)).ljust(256)
+"""Every byte of ASCII that is no part of a word, turned into a blank."""
+
+
+def _words_of(text: str) -> list[str]:
+    """What ``_tokens`` finds in a text of ASCII, in a quarter of the time."""
+    words = text.encode().translate(_BETWEEN).decode().split()
+    return words if max(map(len, words), default=0) <= _TOKEN_LIMIT else _tokens().findall(text)
+
+
 def recognise(line: str) -> Recognised | None:
     """What a program says with this line, ``None`` if it is nothing known. Time is linear in the line."""
-    return next(recognise_all(line), None)
+    return next(iter(recognise_all(line)), None)
 
 
-def recognise_all(line: str) -> Iterator[Recognised]:
+def recognise_all(line: str) -> Sequence[Recognised]:
     """Everything known that a line says: people quote several messages in one sentence."""
     text = line if len(line) <= LINE_LIMIT else line[:LINE_LIMIT]
     index = _index()
-    called = index.words.intersection(_tokens().findall(text))
-    numbers = {number: word for word in called for number in index.by_word[word]}
-    if not text.isascii():
-        numbers.update((number, "") for number in index.unworded)
-    for number in sorted(numbers):
-        yield from _matches(index.entries[number], text, numbers[number])
+    is_ascii = text.isascii()
+    called = index.words.intersection(_words_of(text) if is_ascii else _tokens().findall(text))
+    if is_ascii and not called:
+        return ()
+    needles = {number: needle for word in called for number, needle in index.by_word[word] if needle in text}
+    if not is_ascii:
+        needles.update((number, index.entries[number].needle) for number in index.unworded)
+    return [found for number in sorted(needles) for found in _matches(index.entries[number], text, needles[number])]
 
 
-def _matches(entry: ProgramMessage, text: str, word: str) -> Iterator[Recognised]:
-    """Every place where a line says it, up to a few."""
-    needle = entry.needle or word
+def _matches(entry: ProgramMessage, text: str, needle: str) -> Iterator[Recognised]:
+    """Every place where a line says it, up to a few, near what must be in it."""
     position, start, count = text.find(needle), 0, 0
     while position >= 0 and count < _EACH_LIMIT:
         end = position + _AFTER

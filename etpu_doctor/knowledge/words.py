@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Literal, NamedTuple
+from functools import cache, cached_property
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -62,8 +62,13 @@ class Lexicon:
                 target, key = (self._prefixes, word[:-1]) if word.endswith("*") else (self._words, word)
                 target.setdefault(key, set()).add(tag)
         self._lengths = sorted({len(prefix) for prefix in self._prefixes})
-        self.glued = _by_length(glued)
+        self._glued = glued
         self._known: dict[str, frozenset[str]] = {}
+
+    @cached_property
+    def glued(self) -> tuple[tuple[str, frozenset[str]], ...]:
+        """Words of scripts without blanks and their notions, the longest first; most threads never ask."""
+        return _by_length(self._glued)
 
     def tags(self, word: str) -> frozenset[str]:
         """The notions of a word in lower case."""
@@ -84,22 +89,27 @@ class Lexicon:
 
 
 @cache
+def _content() -> dict[str, Any]:
+    return load("words.toml")
+
+
+@cache
 def lexicon() -> Lexicon:
     """All notions and their words."""
-    content = load("words.toml")
+    content = _content()
     return Lexicon(content["tags"], content["glued"])
 
 
 @cache
 def breaks() -> Breaks:
     """What ends sentences and clauses."""
-    return msgspec.convert(load("words.toml")["breaks"], Breaks)
+    return msgspec.convert(_content()["breaks"], Breaks)
 
 
 @cache
 def sayings() -> tuple[Saying, ...]:
     """Every saying."""
-    return tuple(msgspec.convert(load("words.toml")["saying"], list[Saying]))
+    return tuple(msgspec.convert(_content()["saying"], list[Saying]))
 
 
 class Conditions:

@@ -5,12 +5,12 @@ Everything that comes from the thread stands in code spans, fences or escaped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from etpu_doctor.report.escape import code_span, fence, for_markdown
 from etpu_doctor.report.report import Report
 from etpu_doctor.report.tree import error_text, fit, place_text, speed_words, state_text, tree_lines
-from etpu_doctor.rules.finding import Command, Finding
+from etpu_doctor.rules.finding import Command, Fact, Finding
 
 _TREE_CELLS = 100
 _TREE_LINES = 60
@@ -26,7 +26,7 @@ def render(report: Report) -> str:
     lines = [*_verdict(report), *_devices(report)]
     main = next((finding for finding in report.findings if finding.rule == report.diagnosis.cause), None)
     if main is not None and main.severity in ("error", "warning"):
-        lines += [*_evidence(main), *_steps(main)]
+        lines += [*_evidence(main), *_steps(main, report.diagnosis.next_evidence)]
     lines += [*_further(report), *_next(report)]
     note = f"Read by {report.tool.name} {report.tool.version}; line numbers are those of the text that was pasted."
     return "\n".join([*lines, "", f"<sub>{for_markdown(note)}</sub>"]) + "\n"
@@ -37,7 +37,8 @@ def _verdict(report: Report) -> Iterator[str]:
     sure = "" if diagnosis.cause in ("healthy", "unknown") else _SURE[diagnosis.confidence]
     yield f"**{for_markdown(diagnosis.summary)}.**"
     yield ""
-    yield f"Cause: {code_span(diagnosis.cause)}{sure}"
+    word = "Verdict" if diagnosis.cause in ("healthy", "unknown") else "Cause"
+    yield f"{word}: {code_span(diagnosis.cause)}{sure}"
     others = [cause.cause for cause in diagnosis.ranked[1:]]
     if others:
         yield f"Also possible or also there: {', '.join(map(code_span, others[:_FURTHER_LIMIT]))}"
@@ -66,13 +67,25 @@ def _evidence(finding: Finding) -> Iterator[str]:
     if not facts:
         return
     yield from ("", "### What shows it", "")
+    files = {fact.where.rpartition(":")[0] for fact in facts if fact.where}
     for fact in facts:
         unit = f" {fact.unit}" if fact.unit else ""
-        where = f" (line {code_span(fact.where)})" if fact.where else ""
+        where = _where(fact, several=len(files) > 1)
         yield f"- {for_markdown(fact.name)}: {code_span(f'{fact.value}{unit}')}{where}"
 
 
-def _steps(finding: Finding) -> Iterator[str]:
+def _where(fact: Fact, *, several: bool) -> str:
+    """The line, unless the name of the fact says it already; the file where there is more than one."""
+    file, _, number = (fact.where or "").rpartition(":")
+    if not number:
+        return ""
+    if fact.name.endswith(f"line {number}"):
+        return f" ({code_span(file)})" if several else ""
+    return f" ({code_span(file)}, line {number})" if several else f" (line {number})"
+
+
+def _steps(finding: Finding, asked: Sequence[Command]) -> Iterator[str]:
+    """The remedy, without the commands that are asked for at the end."""
     remedy = finding.remedy
     if remedy is None:
         return
@@ -80,8 +93,8 @@ def _steps(finding: Finding) -> Iterator[str]:
     if remedy.steps:
         yield ""
         yield from (f"{number}. {for_markdown(step)}" for number, step in enumerate(remedy.steps, 1))
-    for command in remedy.commands:
-        yield from _command(command)
+    known = {command.command for command in asked}
+    yield from _commands([command for command in remedy.commands if command.command not in known])
 
 
 def _further(report: Report) -> Iterator[str]:
@@ -98,11 +111,16 @@ def _next(report: Report) -> Iterator[str]:
     if not commands:
         return
     yield from ("", "### What would decide", "", "Please run this and post what it prints:")
+    yield from _commands(commands)
+
+
+def _commands(commands: Sequence[Command]) -> Iterator[str]:
+    """One block to copy, with what each command is for above it."""
+    if not commands:
+        return
+    lines = []
     for command in commands:
-        yield from _command(command)
-
-
-def _command(command: Command) -> Iterator[str]:
-    root = " (needs root)" if command.needs_root else ""
-    yield from ("", f"{for_markdown(command.why or 'shows more')}{root}:", "")
-    yield from fence([command.command], "sh")
+        root = " (needs root)" if command.needs_root and not command.command.startswith("sudo ") else ""
+        lines += [f"# {command.why or 'shows more'}{root}", command.command]
+    yield ""
+    yield from fence(lines, "sh")

@@ -18,6 +18,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     **_EXPLAINS,
     "thermal": frozenset({"pcie-link-or-slot", "hub-power-budget", "autosuspend-or-reset"}),
     "msi-x-interrupts": frozenset({"pcie-link-or-slot"}),
+    "wrong-device-string": frozenset({"frigate-config", "autosuspend-or-reset"}),
     "aspm": frozenset({"pcie-link-or-slot"}),
     "hardware-defective": frozenset({"no-device-visible", "cable-or-port-signal"}),
     "model-not-compiled": frozenset({"frigate-config"}),
@@ -104,7 +105,13 @@ def _without_fault(machine: Machine, signs: dict[str, list[Sign]]) -> Diagnosis:
     failing = next(
         (signs[name] for name in ("attempt-failed", "crashed", "frigate-detection-stuck") if name in signs), None
     )
-    works = {"well", "coral-mentioned"} <= signs.keys()
+    thread = machine.evidence.thread
+    named = not {"coral-mentioned", "firmware-changed"}.isdisjoint(signs) or bool(thread and thread.identities)
+    good = {"fast", "said-to-work"} <= signs.keys() and "slow-inference" not in signs
+    works = named and (good or "well" in signs)
+    if good:
+        # A failure that is told of beside times that are good is over.
+        failing = None
     shown = works or bool(machine.edge_tpus) or "tpu" in signs or "apex-node" in signs or "frigate-tpu-found" in signs
     if shown and failing is None:
         count = len(machine.edge_tpus) or len(signs.get("apex-node", ())) or 1

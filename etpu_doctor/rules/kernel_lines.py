@@ -65,6 +65,8 @@ def usb_place(line: KernelMessage) -> str | None:
 
 def usb_places(machine: Machine, names: Collection[str]) -> list[Place]:
     """Lines with these names by place, in the order of the log."""
+    if not any(line.message in names for line in log_lines(machine)):
+        return []
     history = _History(machine)
     groups: dict[tuple[str, Standing], list[KernelMessage]] = {}
     known: dict[tuple[str, Standing], Place] = {}

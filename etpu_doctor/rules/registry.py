@@ -6,6 +6,7 @@ each costs start-up.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 
 import msgspec
@@ -118,7 +119,13 @@ def rules_for(evidence: Evidence) -> list[Rule]:
         there.add("smoke")
     if any((function.vendor_id, function.device_id) == _EDGE_TPU_CARD for function in evidence.pci):
         there.add("edge_tpu_card")
-    return [load(entry) for entry in ENTRIES if not entry.needs or not there.isdisjoint(entry.needs)]
+    return list(_needing(frozenset(there)))
+
+
+@cache
+def _needing(there: frozenset[str]) -> tuple[Rule, ...]:
+    """Kept, for a batch of threads asks for the same ones again and again."""
+    return tuple(load(entry) for entry in ENTRIES if not entry.needs or not there.isdisjoint(entry.needs))
 
 
 def find(name: str) -> list[Rule]:

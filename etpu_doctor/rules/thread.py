@@ -83,10 +83,23 @@ def _holds(needs: Iterable[str], signs: dict[str, list[Sign]]) -> bool:
 
 def _from_judgments(signs: dict[str, list[Sign]]) -> Iterable[Finding]:
     there = frozenset(signs)
-    for ready in judgments():
+    called = _judgments_by_sign()
+    numbers = {number for name in ("", *there) for number in called.get(name, ())}
+    for number in sorted(numbers):
+        ready = judgments()[number]
         if not ready.none.isdisjoint(there) or any(group.isdisjoint(there) for group in ready.groups):
             continue
         yield _judged(ready, signs)
+
+
+@cache
+def _judgments_by_sign() -> dict[str, tuple[int, ...]]:
+    """Which judgments a sign calls for: those whose smallest group it is in; under "" those without any group."""
+    found: dict[str, list[int]] = {}
+    for number, ready in enumerate(judgments()):
+        for name in min(ready.groups, key=len, default=("",)):
+            found.setdefault(name, []).append(number)
+    return {name: tuple(numbers) for name, numbers in found.items()}
 
 
 def _judged(ready: ReadyJudgment, signs: dict[str, list[Sign]]) -> Finding:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
 from etpu_doctor.evidence.origin import first_seen
+from etpu_doctor.facts.kernel_log import KernelMessage
 from etpu_doctor.facts.thread import Sign
 from etpu_doctor.rules.driver_state import DRIVER, GIVEN_AWAY
 from etpu_doctor.rules.finding import Finding
@@ -61,6 +62,9 @@ _VM = (
 )
 _VM_IDENTITIES = ("vm-usb-by-one-id", "libvirt-one-id")
 _COMPLAINTS = ("said-to-fail", "slow", "drops-off", "goes-off", "not-listed", "led-dark", "container-fails", "vm-fails")
+_MANY_RESETS, _RESETS_WITHIN_S = 4, 120.0
+"""A program resets the port once or twice as it starts; one that is started again and again does so for a reason."""
+_CARD_SIGNS = frozenset({"pci-tpu", "apex-node", "wants-pci", "detector-pci"})
 _FAST_MS, _SLOW_MS = 15, 19
 _UNDERVOLTAGE_BITS = 0x10001
 _NEWEST_WITH_WHEELS = 11
@@ -73,7 +77,7 @@ def thread_signs(machine: Machine, findings: Sequence[Finding]) -> dict[str, lis
     said = thread.signs if thread is not None else ()
     for sign in (*_of_messages(machine), *said, *_of_machine(machine), *_of_findings(findings)):
         signs.setdefault(sign.name, []).append(sign)
-    for sign in _derived(signs):
+    for sign in (*_derived(signs), *_moved_nodes(machine, signs)):
         signs.setdefault(sign.name, []).append(sign)
     _add_groups(signs)
     return signs
@@ -124,6 +128,8 @@ def _where(machine: Machine, tpu: EdgeTpu) -> str | None:
 def _of_log(machine: Machine) -> Iterator[Sign]:
     """Lines of the kernel's log that speak for a cause and may be about an Edge TPU."""
     log = machine.evidence.kernel_log
+    yield from _resets(log.messages if log is not None else (), machine)
+    yield from _gone_after_firmware(log.messages if log is not None else ())
     announced: set[str | None] = set()
     others: set[str | None] = set()
     for line in log.messages if log is not None else ():
@@ -134,6 +140,7 @@ def _of_log(machine: Machine) -> Iterator[Sign]:
         about_others = line.usb_node in others or (node is not None and usb_state(node.device) is None)
         if line.message == "usb-firmware-changed":
             announced.add(line.usb_node)
+            yield Sign(name="firmware-changed", kind="listing", text=line.text, where=line.where)
         elif line.message == "usb-disconnect" and not about_others:
             # Each stick leaves the bus once after its firmware was loaded.
             if line.usb_node in announced:
@@ -142,6 +149,36 @@ def _of_log(machine: Machine) -> Iterator[Sign]:
             yield Sign(name="kernel-drop", kind="listing", text=line.text, where=line.where)
         elif line.cause is not None and not about_others:
             yield Sign(name=f"k:{line.message}", kind="message", text=line.text, where=line.where)
+
+
+def _resets(messages: Sequence[KernelMessage], machine: Machine) -> Iterator[Sign]:
+    """A port that is reset again and again, where the log does not show that somebody else is on it."""
+    places: dict[str, list[KernelMessage]] = {}
+    for line in messages:
+        if line.message == "usb-reset" and line.usb_node is not None:
+            places.setdefault(line.usb_node, []).append(line)
+    for place, lines in places.items():
+        node = machine.usb.get(place)
+        seconds = [line.seconds for line in lines if line.seconds is not None]
+        span = max(seconds) - min(seconds) if seconds else 0.0
+        is_often = len(lines) >= _MANY_RESETS and span < _RESETS_WITHIN_S * len(lines)
+        if is_often and (node is None or usb_state(node.device) is not None or node.device.vendor_id is None):
+            yield Sign(name="many-resets", kind="listing", text=lines[-1].text, where=lines[-1].where)
+
+
+def _gone_after_firmware(messages: Sequence[KernelMessage]) -> Iterator[Sign]:
+    """A stick that got its firmware, left the bus, and did not come back to it in the log."""
+    left: dict[str, KernelMessage] = {}
+    loaded: set[str] = set()
+    for line in messages:
+        if line.message == "usb-firmware-changed" and line.usb_node is not None:
+            loaded.add(line.usb_node)
+        elif line.message == "usb-disconnect" and line.usb_node in loaded:
+            left[line.usb_node] = line
+        elif line.message in ("usb-new-device", "usb-device-found"):
+            left.clear()
+    for line in left.values():
+        yield Sign(name="gone-after-firmware", kind="listing", text=line.text, where=line.where)
 
 
 def _of_configuration(machine: Machine) -> Iterator[Sign]:
@@ -198,6 +235,10 @@ def _derived(signs: dict[str, list[Sign]]) -> Iterator[Sign]:
             if new is not None:
                 yield _renamed(sign, new)
     yield from _bad_indices(signs)
+    yield from _not_in_group(signs)
+    yield from _of_other_kernel(signs)
+    if "usb-tpu" in signs and _CARD_SIGNS.isdisjoint(signs):
+        yield _renamed(signs["usb-tpu"][0], "usb-only")
     strings = {sign.values.get("device"): sign for sign in signs.get("option-device", ())}
     if len(strings) > 1:
         yield _renamed(next(iter(strings.values())), "two-device-strings")
@@ -252,6 +293,41 @@ def _bad_indices(signs: dict[str, list[Sign]]) -> Iterator[Sign]:
         bus, _, index = sign.values.get("device", "").partition(":")
         if bus in counts and index.isdecimal() and 0 < counts[bus] <= int(index[:6]):
             yield _renamed(sign, "bad-device-string")
+
+
+def _moved_nodes(machine: Machine, signs: dict[str, list[Sign]]) -> Iterator[Sign]:
+    """A node that a container is given, where the stick of that bus has another number by now."""
+    numbers: dict[int | None, set[int | None]] = {}
+    for tpu in machine.edge_tpus:
+        if tpu.transport == "usb":
+            numbers.setdefault(tpu.busnum, set()).add(machine.usb[tpu.id].device.devnum)
+    for name in ("lxc-mounts-one-node", "engine-maps-one-node"):
+        for sign in signs.get(name, ()):
+            match = _usb_node().search(sign.text)
+            here = numbers.get(int(match[1])) if match is not None else None
+            if match is not None and here and None not in here and int(match[2]) not in here:
+                yield _renamed(sign, "mapped-node-moved")
+
+
+@cache
+def _usb_node() -> re.Pattern[str]:
+    return re.compile(r"/dev/bus/usb/(\d{3})/(\d{3})\b")
+
+
+def _of_other_kernel(signs: dict[str, list[Sign]]) -> Iterator[Sign]:
+    """A driver that DKMS built, where the kernel that runs is none of those it was built for."""
+    running = [value for sign in signs.get("running-kernel", ()) for value in sign.values.values()]
+    built = {sign.values.get("kernel"): sign for sign in signs.get("dkms-gasket-installed", ())}
+    if running and built and running[-1] not in built:
+        yield _renamed(next(iter(built.values())), "driver-of-other-kernel")
+
+
+def _not_in_group(signs: dict[str, list[Sign]]) -> Iterator[Sign]:
+    """The groups of a session, where the one that a node is for is not among them."""
+    wanted = {sign.values.get("group") for sign in signs.get("node-of-group", ())}
+    for sign in signs.get("groups-of-user", ()):
+        if wanted and wanted.isdisjoint(sign.values.get("groups", "").split()):
+            yield _renamed(sign, "user-not-in-group")
 
 
 def _renamed(sign: Sign, name: str) -> Sign:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import msgspec
@@ -122,3 +123,11 @@ def test_names_are_redacted_unless_asked_for(capfdbinary: Captured, tmp_path: Pa
     path.write_text("OSError: /home/mia/lib/libedgetpu.so.1: file too short\n")
     assert b"mia" not in output(capfdbinary, str(path), "--json")
     assert b"mia" in output(capfdbinary, str(path), "--json", "--no-redact")
+
+
+def test_how_often_python_looks_for_cycles_is_as_before(capfdbinary: Captured, thread: str) -> None:
+    """The command changes it for itself alone, whatever comes of it."""
+    before = gc.get_threshold()
+    output(capfdbinary, thread)
+    output(capfdbinary, "missing.txt", status=2)
+    assert before == gc.get_threshold()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etpu_doctor.evidence.formats.base import Line
-from etpu_doctor.evidence.mentions import MENTIONS_LIMIT, Mentions
+from etpu_doctor.evidence.mentions import MENTIONS_LIMIT, Mentions, _called_for, _patterns
 
 DFU, READY = (0x1A6E, 0x089A), (0x18D1, 0x9302)
 
@@ -78,3 +78,31 @@ def test_any_line_is_read(text: str) -> None:
     """Whatever stands there, ports are between 1 and 31 and buses below 40."""
     for _, _, _, chain in mentions_of(text):
         assert chain is None or all(0 < port < 32 for port in chain)  # type: ignore[attr-defined] # a tuple of ports
+
+
+WORDS = st.sampled_from(
+    [
+        *(
+            "bus ",
+            "dev ",
+            "dev. ",
+            "device 4",
+            "/dev/bus/usb/001/002",
+            "2-1.4",
+            "port ",
+            "usb ",
+            "3",
+            "-",
+            " ",
+            ":",
+            "\u0663",
+        )
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=8).map("".join))
+def test_every_pattern_that_matches_is_called_for(text: str) -> None:
+    """A pattern that is left out would not have found anything."""
+    called = _called_for(text)
+    assert all(pattern in called for pattern in _patterns() if pattern.search(text) is not None)

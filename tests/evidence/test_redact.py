@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from etpu_doctor.evidence.redact import Redactor, redact
+from etpu_doctor.evidence.redact import _PATTERNS, Redactor, _compiled, _hints, _may_hold, redact
 from etpu_doctor.evidence.sources import read_sources
 from etpu_doctor.facts.application import Application, RuntimeMessage
 from etpu_doctor.facts.evidence import Evidence, Ignored
@@ -318,3 +318,56 @@ def test_what_programs_printed() -> None:
     assert application is not None
     (found,) = application.messages
     assert ("user-1@host-1: no /home/user-1/x", {"path": "/home/user-1/x"}) == (found.text, found.values)
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "aa:bb:cc:dd:ee:ff",
+            "enx001122334455",
+            "192.168.1.7",
+            "fe80::1",
+            "://u:pw@",
+            "password='x'",
+            "TOKEN=abc",
+            "@",
+        ),
+        *("/home/ann", "\\Users\\ann", "/media/ann/", "ann@host", "Oct 02 21:14:08 host ", "Oct 02 21140812 host "),
+        *(
+            "2026-01-02T12345678 host ",
+            "0123456789T12345678 host ",
+            "Linux box 6.1.0",
+            "serial no: X1Y2Z3",
+            " ",
+            "-",
+            ":",
+        ),
+        *("iSerial  3 0123456789", "\u017ferial=abcd1", "pa\u017f\u017fword:x1", "1.2.3", "usb 2-1.4", "a", "9", "\n"),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=6).map("".join) | st.text(max_size=60))
+def test_no_text_is_passed_over_that_an_expression_would_find_something_in(text: str) -> None:
+    """The quick searches for words only leave out what the expressions would not have found."""
+    assert _may_hold(text) or _hints().search(text) is None
+    for pattern in _PATTERNS:
+        if _compiled(pattern.expression).search(text) is not None:
+            assert any(needle in text for needle in pattern.needles)
+
+
+@given(st.lists(PIECES, max_size=6).map("".join))
+def test_a_text_asked_about_twice_gets_the_answer_that_a_new_look_gives(text: str) -> None:
+    """What is remembered is what is found once every token is known."""
+    redactor = Redactor()
+    redactor.text(text)
+    second = redactor.text(text)
+    assert second == redactor.text(text) == redactor._search(text)
+
+
+def test_a_value_learned_later_is_replaced_in_what_was_looked_at_before() -> None:
+    """A text without a secret may hold the name that the next text tells."""
+    redactor = Redactor()
+    assert "kept by warden77 here" == redactor.text("kept by warden77 here")
+    redactor.text("/home/warden77/x")
+    assert "kept by user-1 here" == redactor.text("kept by warden77 here")

@@ -179,3 +179,49 @@ def test_a_paragraph_without_end_costs_no_time() -> None:
     started = time.process_time()
     signs_of("no other cable works and " * 40_000)
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pi@cam:~ $ docker exec -it frigate lsusb",
+        "root@pve:~# qm config 101",
+        "(venv) luis@nas:~/coral$ pip install numpy",
+        "[me@fedora ~]$ sudo modprobe gasket",
+        "$ groups",
+        "PS C:\\> usbipd list",
+        "me adm cdrom sudo dip plugdev lpadmin docker",
+        "Image=ghcr.io/blakeblackshear/frigate:stable",
+    ],
+)
+def test_commands_and_settings_are_no_sentences(text: str) -> None:
+    """What somebody typed, and what programs printed of groups and settings, says nothing of success or failure."""
+    assert {"host-works", "said-to-work", "said-to-fail", "not-listed", "root-works"}.isdisjoint(sayings_of(text))
+
+
+def test_a_command_tells_what_it_is_about() -> None:
+    """Its names count, a comment behind it is a sentence, and it ends the paragraph before it."""
+    assert {"coral-mentioned", "container-mentioned"} <= sayings_of("$ docker exec f ls -l /dev/apex_0")
+    assert "other-cable-helps" in sayings_of("$ lsusb # with another cable it works")
+    assert "other-cable-helps" not in sayings_of("with another cable\n$ lsusb\nit works")
+
+
+@pytest.mark.parametrize(
+    ("text", "works"),
+    [
+        ("weeks without dropping: it never drops", False),
+        ("two weeks without drops", True),
+        ("0 errors in four days", True),
+        ("10 errors in four days", False),
+        ("two weeks without a fan", False),
+    ],
+)
+def test_no_trouble_is_good_news(text: str, *, works: bool) -> None:
+    """Without drops, and no errors counted, means that it works."""
+    assert works == ("said-to-work" in sayings_of(text))
+
+
+def test_two_programs_by_their_names() -> None:
+    """Two known programs in one sentence are two that may want the device."""
+    assert "two-applications" in sayings_of("Frigate dies when Jupyter starts")
+    assert "two-applications" not in sayings_of("Frigate dies. Frigate starts.")

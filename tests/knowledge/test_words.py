@@ -12,7 +12,7 @@ from etpu_doctor.knowledge.words import SIGNED, Conditions, Saying, breaks, cond
 
 CONTENT: dict[str, Any] = load("words.toml")
 TAGS = set(CONTENT["tags"]) | set(CONTENT["glued"])
-MADE = {"many-computers"}
+MADE = {"many-computers", "two-applications"}
 """Tags that reading gives and no word has."""
 
 SAYINGS = sayings()

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from etpu_doctor.evidence.ticket import Ticket
 from etpu_doctor.report.make import error_report
 from etpu_doctor.report.reply import render
 from etpu_doctor.report.report import ReportError
+from etpu_doctor.report.ticket import triage
 from tests.support.tickets import cases, report_of
 
 CASES = cases()
@@ -22,7 +24,8 @@ def test_a_reply_has_verdict_and_cause(case: object) -> None:
     report = report_of(case.text)  # type: ignore[attr-defined] # a Case
     text = render(report)
     assert text.startswith("**")
-    assert f"Cause: `{report.diagnosis.cause}`" in text
+    word = "Verdict" if report.diagnosis.cause in ("healthy", "unknown") else "Cause"
+    assert f"{word}: `{report.diagnosis.cause}`" in text
     assert text.endswith("\n")
 
 
@@ -30,7 +33,7 @@ def test_a_fault_comes_with_evidence_and_steps() -> None:
     """The line that shows it with its number, then what to do."""
     text = render(report_of("modprobe: ERROR: could not insert 'apex': Key was rejected by service\n"))
     assert "### What shows it" in text
-    assert "(line `ticket.txt:1`)" in text
+    assert "- line 1: `modprobe: ERROR" in text
     assert "### What to do" in text
     assert "1. " in text
 
@@ -39,7 +42,24 @@ def test_an_open_question_comes_with_commands() -> None:
     """What would decide stands in a fence."""
     text = render(report_of("Failed to load delegate from libedgetpu.so.1\n"))
     assert "### What would decide" in text
-    assert "```sh\nlsusb" in text
+    assert "```sh\n# shows whether a USB Edge TPU is there, where, and how fast\nlsusb; lsusb -t\n# " in text
+
+
+def test_several_files_are_named() -> None:
+    """Where the evidence comes from more than one file, each line says which."""
+    ticket = Ticket()
+    ticket.read("a.log", b"crw------- 1 root root 120, 0 Feb  2 10:10 /dev/apex_0\n")
+    ticket.read("b.log", b"ValueError: Failed to load delegate from libedgetpu.so.1\n")
+    text = render(triage(ticket.evidence()))
+    assert "(`a.log`)" in text
+    assert "(`b.log`)" in text
+
+
+def test_no_command_stands_there_twice() -> None:
+    """A command that would decide is not among the steps as well."""
+    text = render(report_of("usb usb2-port1: unable to enumerate USB device\nCoral with other cable works\n"))
+    assert "### What would decide" in text
+    assert 1 == text.count("sudo dmesg --follow")
 
 
 def test_devices_are_in_a_table() -> None:

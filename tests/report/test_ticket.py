@@ -9,7 +9,7 @@ import pytest
 from etpu_doctor.report.report import Cause
 from etpu_doctor.rules.registry import find
 from etpu_doctor.rules.thread import CODES
-from tests.support.tickets import Case, cases, report_of
+from tests.support.tickets import Case, cases, report_of, sticks_of
 
 CASES = cases()
 NORMAL_START = """\
@@ -36,6 +36,16 @@ def test_the_first_cause_is_right(case: Case) -> None:
 def test_a_healthy_thread_raises_no_alarm(case: Case) -> None:
     """Where all is well, no finding is an error or a warning."""
     assert set() == loud(case.text)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.usb_tpus is not None], ids=lambda case: case.name)
+def test_every_stick_is_placed(case: Case) -> None:
+    """Each stick of a thread is found once, at its place, with the state and the speed that the thread fixes."""
+    assert case.usb_tpus is not None
+    found = sticks_of(case.text)
+    assert len(case.usb_tpus) == len(found)
+    for wanted in case.usb_tpus:
+        assert any(all(not want or want == is_ for want, is_ in zip(wanted, stick, strict=True)) for stick in found)
 
 
 @pytest.mark.parametrize("cause", sorted(set(get_args(Cause)) - {"unknown"}))

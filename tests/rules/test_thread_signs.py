@@ -7,6 +7,13 @@ import pytest
 from tests.support.tickets import signs_of
 
 CARD = "02:00.0 System peripheral [0880]: Global Unichip Corp. Coral Edge TPU [1ac1:089a]\n"
+STICK_4 = "Bus 002 Device 004: ID 18d1:9302 Google Inc.\n"
+NODE = "crw-rw---- 1 root apex 120, 0 Jan  6 18:22 /dev/apex_0\n"
+RESETS = [f"[ {second}.1] usb 2-1: reset SuperSpeed USB device number 2 using xhci_hcd\n" for second in range(4)]
+RARE = [line.replace(".1]", "000.1]") for line in (*RESETS, *(each.replace("[ ", "[ 9") for each in RESETS))]
+FIRMWARE = "[ 9.1] usb 2-1: device firmware changed\n"
+GONE = "[ 9.2] usb 2-1: USB disconnect, device number 2\n"
+BACK = "[ 9.5] usb 2-1: new SuperSpeed USB device number 3 using xhci_hcd\n"
 
 
 @pytest.mark.parametrize(
@@ -32,6 +39,14 @@ CARD = "02:00.0 System peripheral [0880]: Global Unichip Corp. Coral Edge TPU [1
         ("    devices:\n", {"in-container"}),
         ("[ 1.1] apex 0000:03:00.0: Process 44 is opening a node held by 22.\n", {"k:apex-held"}),
         ("[ 1.1] usb 2-1: USB disconnect, device number 3\n", {"kernel-drop"}),
+        ("".join(RESETS), {"many-resets"}),
+        (f"dev0: /dev/bus/usb/002/003\n{STICK_4}", {"mapped-node-moved"}),
+        (f"{FIRMWARE}{GONE}", {"firmware-changed", "gone-after-firmware"}),
+        ("Bus 002 Device 002: ID 18d1:9302 Google Inc.\n", {"usb-only"}),
+        (f"gasket/1.0, 6.8.12-4-pve, x86_64: installed\n$ uname -r\n6.8.12-8-pve\n{CARD}", {"driver-of-other-kernel"}),
+        (f"{NODE}otto adm cdrom sudo plugdev\n", {"user-not-in-group"}),
+        ("\u63a8\u7406 7\u6beb\u79d2\n", {"fast"}),
+        ("\u0437\u0430 45 \u043c\u0441.\n", {"slow-inference"}),
     ],
 )
 def test_signs_follow_from_the_text(text: str, expected: set[str]) -> None:
@@ -86,3 +101,24 @@ def test_a_configuration_gives_the_detectors() -> None:
     """Frigate's detectors say what they ask for."""
     text = "detectors:\n  coral:\n    type: edgetpu\n    device: pci\nmodel:\n  path: /config/yolo.tflite\n"
     assert {"detector-edgetpu", "detector-pci", "plain-model"} <= signs_of(text).keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("".join(RESETS[:3]), "many-resets"),
+        ("".join(RARE), "many-resets"),
+        (f"dev0: /dev/bus/usb/002/004\n{STICK_4}", "mapped-node-moved"),
+        (f"dev0: /dev/bus/usb/001/003\n{STICK_4}", "mapped-node-moved"),
+        (f"{FIRMWARE}{GONE}{BACK}", "gone-after-firmware"),
+        (GONE, "gone-after-firmware"),
+        (f"Bus 002 Device 002: ID 18d1:9302 Google Inc.\n{CARD}", "usb-only"),
+        ("gasket/1.0, 6.8.12-8-pve, x86_64: installed\n$ uname -r\n6.8.12-8-pve\n", "driver-of-other-kernel"),
+        ("gasket/1.0, 6.8.12-8-pve, x86_64: installed\n", "driver-of-other-kernel"),
+        (f"{NODE}otto adm cdrom sudo apex\n", "user-not-in-group"),
+        ("otto adm cdrom sudo plugdev\n", "user-not-in-group"),
+    ],
+)
+def test_what_does_not_follow(text: str, name: str) -> None:
+    """Few or rare resets, a stick that came back, a card beside it, and fitting kernels and groups are no sign."""
+    assert name not in signs_of(text)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from etpu_doctor.facts.application import DetectorConfig, RuntimeMessage
 from etpu_doctor.facts.driver import DkmsState
@@ -15,7 +17,7 @@ SUPERSEDED = "superseded by a later listing of the same bus"
 NOT_READ = "part of a configuration, in a form that is not read here"
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One cleaned line of a text: no line end, no quote marks, no colour codes; indentation kept."""
 
     file: str

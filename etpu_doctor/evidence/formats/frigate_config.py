@@ -291,7 +291,7 @@ def _entry_pattern() -> re.Pattern[str]:
 
 def parse_entry(text: str) -> Entry | None:
     """A line ``key: value`` or ``key:``; ``None`` for any other."""
-    match = _entry_pattern().match(text.rstrip())
+    match = _entry_pattern().match(text.rstrip()) if ":" in text else None
     if match is None:
         return None
     key = match[2] or match[3] or match[4]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from etpu_doctor.evidence.collector import MESSAGES_LIMIT
 from etpu_doctor.evidence.formats.base import Line, Sink
-from etpu_doctor.evidence.kernel_log import find_head, log_prefix, match_line, may_be_known
+from etpu_doctor.evidence.kernel_log import find_head, has_bare_word, log_prefix, match_known, may_be_known
 
 _UNMISTAKABLE = frozenset({"usb", "hub", "host", "apex", "hwmon", "pcie-host"})
 """Speakers whose name and device tell a line of the log without a time stamp."""
@@ -14,34 +15,42 @@ class KernelLogText:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._last = ("", False)
+        self._last = ""
+        self._is_of_log = False
+        self.is_stamped = False
+        # What comes after so many would not be kept.
+        self._handed_over = 0
 
     def starts(self, text: str) -> bool:
-        """Whether this is a line of a kernel log."""
-        if text != self._last[0]:
-            self._last = (text, _is_of_log(text))
-        return self._last[1]
+        """Whether this is a line of a kernel log; ``is_stamped`` then tells whether a prefix of a log says so."""
+        if text is not self._last:
+            # Every line is asked about twice or more, as the very same object.
+            self._last = text
+            self.is_stamped = log_prefix(text) is not None
+            self._is_of_log = self.is_stamped or _is_message(text)
+        return self._is_of_log
 
     def feed(self, line: Line) -> bool:
         """Take a line of a log; those that say nothing of interest are understood too."""
         if not self.starts(line.text):
             return False
         self._sink.kernel_lines(1)
-        message = match_line(line.text, f"{line.file}:{line.number}")
-        if message is not None:
-            self._sink.kernel(message)
+        if self._handed_over < MESSAGES_LIMIT and may_be_known(line.text):
+            message = match_known(line.text, f"{line.file}:{line.number}")
+            if message is not None:
+                self._handed_over += 1
+                self._sink.kernel(message)
         return True
 
     def close(self) -> None:
         """Nothing is pending: every line stands for itself."""
 
 
-def _is_of_log(text: str) -> bool:
-    if log_prefix(text) is not None:
-        return True
-    if not may_be_known(text):
+def _is_message(text: str) -> bool:
+    """Whether a line without a prefix is a message that nothing but the kernel prints."""
+    if (": " not in text and not has_bare_word(text)) or not may_be_known(text):
         return False
     head = find_head(text)
     if head is not None and head.speaker in _UNMISTAKABLE:
         return True
-    return match_line(text) is not None
+    return match_known(text) is not None

@@ -40,7 +40,7 @@ def parse_header(text: str) -> PciFunction | None:
     A time of day such as ``12:30.5`` has the shape of a slot, so more is demanded behind it: a class that is known by
     name or given by number, or else the numbers, the revision or the name of the Edge TPU.
     """
-    found = leading_slot(text)
+    found = leading_slot(text) if "." in text and ":" in text else None
     if found is None:
         return None
     slot, rest = found

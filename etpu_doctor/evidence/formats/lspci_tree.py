@@ -104,6 +104,9 @@ class LspciTree:
 
     def starts(self, text: str) -> bool:
         """Whether the line is one of a tree; outside of a tree only one that names a bus can be told."""
+        if text.isascii() and text.lstrip(_BLANKS)[:1] not in _MARKS:
+            # Nearly every line that anybody pastes.
+            return False
         rest = _plain(text[:_WIDEST]).lstrip(_BLANKS)
         if rest[:1] not in _MARKS or not rest:
             return False

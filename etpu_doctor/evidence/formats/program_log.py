@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
 from etpu_doctor.evidence.formats.base import Line, Sink
 from etpu_doctor.facts.application import RuntimeMessage
+
+if TYPE_CHECKING:
+    from etpu_doctor.knowledge.messages import Recognised
 
 _TEXT_LIMIT = 300
 
@@ -24,8 +31,6 @@ class ProgramLog:
 
 def messages_in(line: Line) -> list[RuntimeMessage]:
     """Every known message that a line holds, with where it stands."""
-    from etpu_doctor.knowledge.messages import recognise_all  # noqa: PLC0415 - reads a TOML file
-
     return [
         RuntimeMessage(
             message=found.message,
@@ -36,8 +41,16 @@ def messages_in(line: Line) -> list[RuntimeMessage]:
             values=found.values,
             where=f"{line.file}:{line.number}",
         )
-        for found in recognise_all(line.text)
+        for found in _recogniser()(line.text)
     ]
+
+
+@cache
+def _recogniser() -> Callable[[str], Sequence[Recognised]]:
+    """Looked up once: even an import of what is there already costs as much as the search of a short line."""
+    from etpu_doctor.knowledge.messages import recognise_all  # noqa: PLC0415 - reads a TOML file
+
+    return recognise_all
 
 
 def _short(text: str) -> str:

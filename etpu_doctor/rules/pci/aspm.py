@@ -29,8 +29,9 @@ Start once with `pcie_aspm=off`. If the lines stay away, keep it, or switch ASPM
 set-up. If they come back, it is the connection: reseat the card, do without riser, adapter or flat cable.
 
 ## What it cannot see
-Whether ASPM is in use on that link, where neither the kernel (from 5.5 on) nor `lspci -vv` shows it; then there are two
-readings: power management, or a bad contact. ASPM alone is normal and no fault. Where it is off, rule ETD405 reports the lines as a bad contact.
+Whether ASPM is in use on that link, where neither the kernel (from 5.5 on) nor `lspci -vv` shows it; then there are
+two readings: power management, or a bad contact. ASPM alone is normal and no fault. Where it is off, rule ETD405
+reports the lines as a bad contact.
 
 ## Source
 Linux `drivers/pci/pcie/aer.c`, `drivers/pci/pci.c`, `Documentation/admin-guide/kernel-parameters.txt`;

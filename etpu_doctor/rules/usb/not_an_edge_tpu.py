@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from etpu_doctor.evidence.origin import first_seen
@@ -50,8 +50,14 @@ def check(machine: Machine) -> Iterator[Finding]:
             yield _finding(usb.id, found, first_seen(usb.device.seen))
     for pci in machine.pci.values():
         found = known.get(("pci", id_text(pci.function.vendor_id, pci.function.device_id) or ""))
+        found = found or _by_name(pci.function.vendor_name, known.values())
         if found is not None:
             yield _finding(pci.id, found, first_seen(pci.function.seen))
+
+
+def _by_name(listed: str | None, known: Iterable[Accelerator]) -> Accelerator | None:
+    """``lspci`` without ``-nn`` prints names of pci.ids only."""
+    return next((one for one in known if listed and one.listed_as is not None and one.listed_as in listed), None)
 
 
 def _finding(subject: str, found: Accelerator, where: str | None) -> Finding:

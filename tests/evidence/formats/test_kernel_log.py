@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etpu_doctor.evidence.collector import Collector
+from etpu_doctor.evidence.collector import MESSAGES_LIMIT, Collector
 from etpu_doctor.evidence.formats.base import Line
 from etpu_doctor.evidence.formats.kernel_log import KernelLogText
 from etpu_doctor.facts.kernel_log import KernelMessage
@@ -117,3 +117,24 @@ def test_lines_stand_for_themselves(lines: list[str], noise: str) -> None:
 def test_any_text_is_read(text: str) -> None:
     """No text raises."""
     read(text)
+
+
+def test_beyond_the_limit_lines_are_counted_and_no_longer_taken_apart() -> None:
+    """A log of a loop that resets all night is understood to its end, and its first messages are kept."""
+    line = "[    4.1] usb 1-4: new high-speed USB device number 2 using xhci_hcd\n"
+    sink, refused = read(line * (MESSAGES_LIMIT + 10))
+    assert (MESSAGES_LIMIT, MESSAGES_LIMIT + 10, []) == (len(sink.kernel_messages), sink.kernel_line_count, refused)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("[    4.1] usb 1-4: new high-speed USB device number 2 using xhci_hcd", (True, True)),
+        ("usb 1-4: new high-speed USB device number 2 using xhci_hcd", (True, False)),
+        ("the usb stick: it does not work", (False, False)),
+    ],
+)
+def test_whether_a_stamp_tells_a_line_of_the_log_is_known(line: str, expected: tuple[bool, bool]) -> None:
+    """A message without a stamp may be quoted in a sentence, so the two are told apart."""
+    parser = KernelLogText(Collector())
+    assert expected == (parser.starts(line), parser.is_stamped)

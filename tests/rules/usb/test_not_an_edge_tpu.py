@@ -31,6 +31,13 @@ def test_each_has_its_own_finding() -> None:
     assert ["2-1", "0000:01:00.0"] == [each.subject for each in found]
 
 
+def test_a_listing_without_numbers_is_enough() -> None:
+    """``lspci`` without ``-nn`` names the maker and the model."""
+    name = "Hailo Technologies Ltd. Hailo-8 AI Processor"
+    (found,) = judged(check, pci("0000:01:00.0", "1e60:2864", vendor_id=None, vendor_name=name))
+    assert "This is a Hailo-8 or Hailo-8L, not an Edge TPU" == found.title
+
+
 @pytest.mark.parametrize(
     "facts",
     [
