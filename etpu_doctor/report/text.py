@@ -72,6 +72,7 @@ _STYLES = {
     "replay": "bold magenta",
     "guide": "dim",
     "more": "dim",
+    "full": "green",
     "slow": "bold yellow",
     "limit": "yellow",
     "tpu": "bold green",

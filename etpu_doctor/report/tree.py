@@ -12,7 +12,7 @@ from etpu_doctor.rules.wording import speed_text
 from etpu_doctor.topology.link import PathLimit, usb_payload_mbps
 from etpu_doctor.topology.machine import EdgeTpu
 
-Role = Literal["guide", "place", "name", "plain", "slow", "tpu", "possible", "limit", "more"]
+Role = Literal["guide", "place", "name", "plain", "full", "slow", "tpu", "possible", "limit", "more"]
 
 GAP = "  "
 _NAME_CELLS = 32
@@ -191,6 +191,7 @@ class _Describer:
     def __init__(self, report: Report, forest: Forest, *, ascii_only: bool) -> None:
         self._forest = forest
         self._tpus = {tpu.id: tpu for tpu in report.edge_tpus}
+        self._links = _links(report)
         self._ascii_only = ascii_only
 
     def parts(self, name: str) -> tuple[Part, ...]:
@@ -235,9 +236,8 @@ class _Describer:
     def _speed(self, node: UsbTreeNode) -> Part:
         tpu = self._tpus.get(node.id)
         speed = tpu.speed_mbps if tpu is not None else node.speed_mbps
-        if tpu is not None and is_slow(tpu):
-            return Part(f"{speed_words(speed)} (!)", "slow")
-        return Part(speed_words(speed), "plain")
+        role = ("slow" if is_slow(tpu) else "full") if tpu is not None else self._links.get(node.id, "plain")
+        return Part(f"{speed_words(speed)} (!)" if role == "slow" else speed_words(speed), role)
 
     def _pci(self, node: PciTreeNode) -> Iterator[Part]:
         yield Part(node.id, "place")
@@ -247,9 +247,9 @@ class _Describer:
             yield Part(node.pci_id, "plain")
         if node.link_mbps is not None:
             tpu = self._tpus.get(node.id)
-            slow = tpu is not None and is_slow(tpu)
+            role = ("slow" if is_slow(tpu) else "full") if tpu is not None else self._links.get(node.id, "plain")
             text = f"PCIe {node.link_speed_gts or 0:g} GT/s x{node.link_width} ({speed_text(node.link_mbps)})"
-            yield Part(f"{text} (!)" if slow else text, "slow" if slow else "plain")
+            yield Part(f"{text} (!)" if role == "slow" else text, role)
         yield from self._mark(node.id, certain=True, present=node.is_edge_tpu)
         yield from self._limit(node)
 
@@ -275,6 +275,19 @@ class _Describer:
         if not said or _is_edge_tpu(node):
             text = f"<- limited to {speed_text(limit.mbps)} by {limit.upper} -> {limit.lower}"
             yield Part(text, "limit")
+
+
+def _links(report: Report) -> dict[str, Role]:
+    """How the link above each node on the way to an Edge TPU does, beside what both of its ends can.
+
+    Where a slower one matters, words say so as well (``limited to``, ``(!)``).
+    """
+    found: dict[str, Role] = {}
+    for tpu in report.edge_tpus:
+        for hop in tpu.hops:
+            if hop.negotiated_mbps is not None and hop.capable_mbps is not None:
+                found[hop.lower] = "limit" if hop.negotiated_mbps < hop.capable_mbps else "full"
+    return found
 
 
 def _narrower(node: Node) -> PathLimit | None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from etpu_doctor.facts.host import Host
 from etpu_doctor.facts.usb import UsbDevice
 from etpu_doctor.report.escape import cells
+from etpu_doctor.report.examine import examine
 from etpu_doctor.report.report import Report
 from etpu_doctor.report.tree import (
     Forest,
@@ -27,6 +28,7 @@ from etpu_doctor.report.tree import (
 )
 from etpu_doctor.rules.finding import Fact
 from etpu_doctor.topology.link import PathLimit
+from etpu_doctor.topology.machine import EdgeTpu, Hop
 from tests.report.machines import (
     BRIDGE,
     CONTROLLER,
@@ -44,6 +46,9 @@ from tests.report.machines import (
     secondary_port,
     slow_cable,
 )
+from tests.support.facts import evidence, root
+from tests.support.facts import hub as usb_hub
+from tests.support.facts import tpu as usb_tpu
 
 
 def drawn(made: Report, *, width: int = 100, show_all: bool = False, max_lines: int | None = None) -> list[str]:
@@ -324,3 +329,16 @@ def test_words() -> None:
     """Speeds and counts as a person says them."""
     assert ["speed unknown", "5 Gb/s", "1.5 Mb/s"] == [speed_words(speed) for speed in (None, 5000, 1.5)]
     assert ["1 port", "0 ports", "2 ports"] == [count_text(count, "port") for count in (1, 0, 2)]
+
+
+@pytest.mark.parametrize(("negotiated", "role"), [(5000.0, "full"), (480.0, "limit"), (None, "plain")])
+def test_each_link_on_the_way_to_an_edge_tpu_is_told_by_its_role(negotiated: float | None, role: str) -> None:
+    """A hub's link that is as fast as both ends can is full, a slower one is marked, an unknown one is neither."""
+    uplink = Hop(upper="usb2", lower="2-1", bus="usb", negotiated_mbps=negotiated, capable_mbps=5000.0)
+    own = Hop(upper="2-1", lower="2-1.2", bus="usb", negotiated_mbps=5000.0, capable_mbps=5000.0)
+    tpu = EdgeTpu(id="2-1.2", transport="usb", speed_mbps=5000.0, expected_speed_mbps=5000.0, hops=[own, uplink])
+    facts = evidence(root(2), usb_hub("2-1"), usb_tpu("2-1.2"))
+    made = msgspec.structs.replace(examine(facts), edge_tpus=(tpu,))
+    parts = {line.parts[0].text: line.parts for line in tree_lines(made, width=100)}
+    speeds = {place: [part.role for part in found if part.text == "5 Gb/s"] for place, found in parts.items()}
+    assert ([role], ["full"]) == (speeds["port 1: 2-1"], speeds["port 2: 2-1.2"])

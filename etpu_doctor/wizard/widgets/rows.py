@@ -27,6 +27,7 @@ STYLES = {
     "replay": "bold magenta",
     "guide": "dim",
     "more": "dim",
+    "full": "green",
     "slow": "bold yellow",
     "limit": "yellow",
     "tpu": "bold green",
