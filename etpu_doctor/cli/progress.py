@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import msgspec
 
+from etpu_doctor.facts.smoke_progress import Progress
 from etpu_doctor.report.escape import for_terminal
 from etpu_doctor.report.smoke import ms_text
-from etpu_doctor.smoke.bench import Progress
 
 Watch = Callable[[Progress], None]
 

@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from etpu_doctor.evidence.around import HostRequest
 from etpu_doctor.evidence.files import Files
-from etpu_doctor.evidence.gather import gather_live
 from etpu_doctor.facts.evidence import Evidence
 from etpu_doctor.facts.runtime import Runtime
 from etpu_doctor.placement.measured import Measured, MeasuredRow
@@ -19,7 +17,7 @@ from etpu_doctor.placement.profile import Profile
 from etpu_doctor.smoke import jobs
 from etpu_doctor.smoke.crew import Crew, CrewError, CrewRequest
 from etpu_doctor.smoke.jobs import Guest, Job, Refusal
-from etpu_doctor.smoke.occupancy import HIDDEN_SECONDS, in_use, look, must_wait
+from etpu_doctor.smoke.occupancy import in_use, look, look_again
 from etpu_doctor.smoke.refusals import judge_refusal
 from etpu_doctor.smoke.sample import latency_of, median
 from etpu_doctor.smoke.tools import Lacking, Tools, Wishes, choose_tools
@@ -84,9 +82,7 @@ def _held(evidence: Evidence, tpus: Sequence[EdgeTpu]) -> dict[str, str]:
     """Edge TPUs that must not be opened, and why: opening takes a stick away from whoever uses it."""
     files = Files()
     first = look(evidence, files)
-    if must_wait(first, tpus):
-        time.sleep(max(0.0, first.at + HIDDEN_SECONDS - time.monotonic()))
-    second = look(gather_live(request=HostRequest(around=False)), files)
+    second = look_again(first, tpus, files)
     held = {}
     for tpu in tpus:
         holders = in_use(first, second, tpu)

@@ -17,6 +17,7 @@ from rich.text import Text
 from etpu_doctor.report.escape import cells, for_terminal, shorten, to_ascii, wrap
 from etpu_doctor.report.report import Report
 from etpu_doctor.report.smoke import smoke_texts, soak_rows, tools_text
+from etpu_doctor.report.styles import STYLES
 from etpu_doctor.report.tree import (
     GAP,
     Part,
@@ -51,34 +52,9 @@ _SMOKE_LINES = 3
 _SOAK_CELLS = 34
 """What stands beside the bars of a soak: its name and its range."""
 
-SMOKE_FAMILY = "ETD9"
+_SMOKE_FAMILY = "ETD9"
 _SECONDARY_PORT = "ETD113"
 """The finding that a smoke test confirms or takes back."""
-
-_STYLES = {
-    "ERROR": "bold red",
-    "WARNING": "bold yellow",
-    "UNKNOWN": "bold magenta",
-    "INFO": "bold cyan",
-    "OK": "bold green",
-    "PASS": "bold green",
-    "SLOW": "bold yellow",
-    "WRONG": "bold red",
-    "FAILED": "bold red",
-    "SKIPPED": "bold magenta",
-    "heading": "bold",
-    "quiet": "dim",
-    "command": "cyan",
-    "replay": "bold magenta",
-    "guide": "dim",
-    "more": "dim",
-    "full": "green",
-    "slow": "bold yellow",
-    "limit": "yellow",
-    "tpu": "bold green",
-    "possible": "bold magenta",
-}
-"""Of the 16 colours that every terminal has; what is not listed has the terminal's own."""
 
 
 class _Span(NamedTuple):
@@ -126,7 +102,7 @@ class _Page:
             return
         text = Text()
         for span in spans:
-            text.append(span.text, _STYLES.get(span.style))
+            text.append(span.text, STYLES.get(span.style))
         text.rstrip()
         self._console.print(text, soft_wrap=True)
 
@@ -200,7 +176,7 @@ def render_smoke(report: Report, *, color: Color, ascii_only: bool, width: int |
         return
     _smoke(page, report, heading=False)
     broken = {result.id for result in report.smoke if result.verdict not in ("pass", "slow")}
-    concerned = [one for one in report.findings if one.code.startswith(SMOKE_FAMILY) or _explains(one, broken)]
+    concerned = [one for one in report.findings if one.code.startswith(_SMOKE_FAMILY) or _explains(one, broken)]
     _findings(page, msgspec.structs.replace(report, findings=tuple(concerned)))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import msgspec
 
@@ -12,6 +11,7 @@ from etpu_doctor.evidence.files import Files
 from etpu_doctor.evidence.live import read_apex
 from etpu_doctor.evidence.sysfs import DirectoryTree
 from etpu_doctor.facts.smoke import SoakPoint
+from etpu_doctor.facts.smoke_progress import Progress, Stage
 from etpu_doctor.rules.thermal.throttled import heat_of
 from etpu_doctor.smoke import jobs
 from etpu_doctor.smoke.crew import Crew, CrewError
@@ -21,24 +21,9 @@ from etpu_doctor.smoke.sample import median
 from etpu_doctor.smoke.trial import Trial, apply
 from etpu_doctor.topology.machine import EdgeTpu
 
-Stage = Literal["waiting", "opening", "opened", "running", "together", "done"]
-
 _MILESTONES = (jobs.Opened, jobs.Ready, jobs.Done, jobs.Ended)
 _SOAK_PROGRESS_SECONDS = 1.0
 _PROGRESS_SECONDS = 0.25
-
-
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one Edge TPU's test is. ``median_ms`` is that of the latest runs."""
-
-    id: str
-    stage: Stage
-    runs: int = 0
-    of: int | None = None
-    seconds: float = 0.0
-    of_seconds: float | None = None
-    median_ms: float | None = None
-    temperature_c: float | None = None
 
 
 Watcher = Callable[[Progress], None]

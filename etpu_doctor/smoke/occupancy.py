@@ -7,11 +7,13 @@ during a holder's first 2.4 seconds (the real library under a real kernel), whil
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from etpu_doctor.evidence.around import HostRequest
 from etpu_doctor.evidence.files import Files
+from etpu_doctor.evidence.gather import gather_live
 from etpu_doctor.evidence.holders import find_holders, is_owned
 from etpu_doctor.facts.access import Holder
 from etpu_doctor.facts.evidence import Evidence
@@ -81,6 +83,18 @@ def must_wait(first: Look, targets: Iterable[EdgeTpu]) -> bool:
     Root sees the open file; where processes hide their files only the interface's driver tells, and it tells late.
     """
     return first.hidden and any(tpu.transport == "usb" for tpu in targets)
+
+
+def look_now(files: Files) -> Look:
+    """Read the buses of this machine and look at it."""
+    return look(gather_live(request=HostRequest(around=False)), files)
+
+
+def look_again(first: Look, targets: Sequence[EdgeTpu], files: Files) -> Look:
+    """The second look before anything is opened, late enough for an open that was under way at the first to show."""
+    if must_wait(first, targets):
+        time.sleep(max(0.0, first.at + HIDDEN_SECONDS - time.monotonic()))
+    return look_now(files)
 
 
 def in_use(first: Look, second: Look, tpu: EdgeTpu) -> tuple[str, ...]:

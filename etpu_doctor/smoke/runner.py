@@ -8,29 +8,24 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from collections.abc import Sequence
 
 import msgspec
 
-from etpu_doctor.evidence.around import HostRequest
 from etpu_doctor.evidence.files import Files
-from etpu_doctor.evidence.gather import gather_live
 from etpu_doctor.facts.access import NodeAccess
 from etpu_doctor.facts.evidence import Evidence
 from etpu_doctor.facts.smoke import SmokeResult
-from etpu_doctor.smoke.bench import Bench, Progress, Warmth, Watcher, write_reference
+from etpu_doctor.smoke.bench import Bench, Warmth, Watcher, write_reference
 from etpu_doctor.smoke.crew import Crew
 from etpu_doctor.smoke.jobs import Channels, Hello, OutputsFile, Refusal
-from etpu_doctor.smoke.occupancy import HIDDEN_SECONDS, Look, in_use, look, must_wait
+from etpu_doctor.smoke.occupancy import Look, in_use, look, look_again, look_now
 from etpu_doctor.smoke.plan import Plan
 from etpu_doctor.smoke.refusals import judge_refusal
 from etpu_doctor.smoke.results import Subject, compare, refused, result_of, skipped, with_together
 from etpu_doctor.smoke.trial import Trial
 from etpu_doctor.smoke.verdict import Around, judge_failure
 from etpu_doctor.topology.machine import EdgeTpu
-
-__all__ = ["Progress", "Watcher", "run"]
 
 _IMPORT_SECONDS = 30.0
 
@@ -61,9 +56,7 @@ class _Session:
 
     def subjects(self, targets: Sequence[EdgeTpu]) -> list[Subject]:
         """Those that can be opened, as a second look shows them; the others get their result here."""
-        if must_wait(self._first, targets):
-            time.sleep(max(0.0, self._first.at + HIDDEN_SECONDS - time.monotonic()))
-        second = self._look()
+        second = look_again(self._first, targets, self._files)
         subjects = []
         for tpu in targets:
             now = second.find(tpu.id)
@@ -75,9 +68,6 @@ class _Session:
                 self.results[tpu.id] = result
         tpus = [subject.tpu for subject in subjects]
         return [msgspec.structs.replace(subject, others=_others(subject.tpu, tpus)) for subject in subjects]
-
-    def _look(self) -> Look:
-        return look(gather_live(request=HostRequest(around=False)), self._files)
 
     def _without_opening(self, subject: Subject, second: Look, *, is_there: bool) -> SmokeResult | None:
         """The result of what need not or must not be opened."""
@@ -147,7 +137,7 @@ class _Session:
         self._warmth.read()
         # Only a failure makes it matter where the devices are now.
         failed = any(not trial.ended_well for trial in bench.trials.values())
-        after = self._look() if failed else None
+        after = look_now(self._files) if failed else None
         results = []
         for subject in subjects:
             trial = bench.trials[subject.tpu.id]

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import msgspec
 
 from etpu_doctor.facts.smoke import SmokeResult
+from etpu_doctor.facts.smoke_progress import Progress
 from etpu_doctor.report.report import Report
 
 HISTORY = 60
@@ -27,27 +28,14 @@ _LAST_WORDS_CHARACTERS = 2000
 _PATIENCE_SECONDS = 5.0
 
 
-class Beat(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one Edge TPU is; ``median_ms`` is that of the latest runs (``smoke.bench.Progress``)."""
-
-    id: str
-    stage: str
-    runs: int = 0
-    of: int | None = None
-    seconds: float = 0.0
-    of_seconds: float | None = None
-    median_ms: float | None = None
-    temperature_c: float | None = None
-
-
 class Course:
     """One Edge TPU's test as it goes: the last beat, and the latencies before it."""
 
     def __init__(self) -> None:
-        self.beat: Beat | None = None
+        self.beat: Progress | None = None
         self.medians_ms: deque[float] = deque(maxlen=HISTORY)
 
-    def take(self, beat: Beat) -> None:
+    def take(self, beat: Progress) -> None:
         """Note a beat."""
         self.beat = beat
         if beat.median_ms is not None:
@@ -119,7 +107,7 @@ class Proof:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             try:
-                beat = msgspec.json.decode(line, type=Beat)
+                beat = msgspec.json.decode(line, type=Progress)
             except msgspec.DecodeError:
                 # What a library prints beside the progress; only wanted if there is no report.
                 words = self._last_words + line.decode("utf-8", "replace") + "\n"

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from etpu_doctor.cli.progress import watching
-from etpu_doctor.smoke.bench import Progress
+from etpu_doctor.facts.smoke_progress import Progress
 
 STEPS = (
     Progress(id="2-1", stage="opening", of=50),

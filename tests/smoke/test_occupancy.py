@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 
 from etpu_doctor.evidence.files import Files
 from etpu_doctor.facts.evidence import Evidence
-from etpu_doctor.smoke.occupancy import UNSEEN, Look, in_use, look, must_wait
+from etpu_doctor.smoke.occupancy import UNSEEN, Look, in_use, look, look_again, must_wait
 from tests.support.facts import apex, card, evidence, interface, root, tpu
 from tests.support.host_files import put, put_first_namespace, put_process
 
@@ -96,6 +97,19 @@ def test_it_waits_only_where_processes_hide(tmp_path: Path) -> None:
         must_wait(hidden, tpus),
         must_wait(hidden, seen(tmp_path, CARD).machine.edge_tpus),
     ]
+
+
+@pytest.mark.parametrize(("is_hidden", "waits"), [(False, []), (True, [2.5])])
+def test_the_second_look_comes_late_enough(
+    is_hidden: bool, waits: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where processes hide their files it waits until an open that was under way at the first look shows."""
+    slept: list[float] = []
+    first = msgspec.structs.replace(seen(tmp_path, IDLE), hidden=is_hidden)
+    monkeypatch.setattr(time, "monotonic", lambda: first.at)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    look_again(first, first.machine.edge_tpus, Files(str(tmp_path)))
+    assert waits == slept
 
 
 def test_looking_opens_nothing(tmp_path: Path) -> None:

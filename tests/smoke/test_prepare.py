@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from etpu_doctor.facts.evidence import Evidence
-from etpu_doctor.smoke.bench import Progress
+from etpu_doctor.facts.smoke_progress import Progress
 from etpu_doctor.smoke.prepare import Wanted, smoke_test, untested
 from etpu_doctor.smoke.targets import TargetError
 from tests.support.facts import evidence, root, tpu

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from etpu_doctor.facts.smoke_progress import Progress
 from etpu_doctor.wizard import plain_prove, prove, prove_views, views
-from etpu_doctor.wizard.prove import Beat, Course, Proof
+from etpu_doctor.wizard.prove import Course, Proof
 from etpu_doctor.wizard.views import Row, Style
 from tests.support.sessions import looked, session, take
 
@@ -113,14 +114,14 @@ def test_closing_twice_is_closing() -> None:
 @pytest.mark.parametrize(
     ("beat", "share"),
     [
-        (Beat(id="x", stage="opening"), None),
-        (Beat(id="x", stage="running", runs=10, of=50), 0.2),
-        (Beat(id="x", stage="running", runs=90, of=50), 1.0),
-        (Beat(id="x", stage="running", seconds=15, of_seconds=60, runs=7), 0.25),
-        (Beat(id="x", stage="done", runs=3, of=50), 1.0),
+        (Progress(id="x", stage="opening"), None),
+        (Progress(id="x", stage="running", runs=10, of=50), 0.2),
+        (Progress(id="x", stage="running", runs=90, of=50), 1.0),
+        (Progress(id="x", stage="running", seconds=15, of_seconds=60, runs=7), 0.25),
+        (Progress(id="x", stage="done", runs=3, of=50), 1.0),
     ],
 )
-def test_the_share_that_is_done(beat: Beat, share: float | None) -> None:
+def test_the_share_that_is_done(beat: Progress, share: float | None) -> None:
     """By runs or by seconds; what is not known is not 0."""
     course = Course()
     assert course.share is None
@@ -132,7 +133,7 @@ def test_latencies_are_kept_for_the_sparkline_only() -> None:
     """An hour of soaking fills no memory."""
     course = Course()
     for number in range(1000):
-        course.take(Beat(id="x", stage="running", runs=number, of=1000, median_ms=number))
+        course.take(Progress(id="x", stage="running", runs=number, of=1000, median_ms=number))
     assert prove.HISTORY == len(course.medians_ms)
 
 
@@ -146,7 +147,7 @@ def test_a_running_test_shows_a_bar_and_a_sparkline() -> None:
     course = Course()
     assert "waiting" in shown([prove_views.course_row(course, STYLE)])
     for runs in (10, 20, 30):
-        course.take(Beat(id="x", stage="running", runs=runs, of=50, median_ms=2.0 + runs, temperature_c=48.25))
+        course.take(Progress(id="x", stage="running", runs=runs, of=50, median_ms=2.0 + runs, temperature_c=48.25))
     text = shown([prove_views.course_row(course, STYLE)])
     assert text.startswith("[######----] running")
     assert text.endswith("32.0 ms  48.2 C")

@@ -10,9 +10,9 @@ from textual.message import Message
 from textual.widgets import Static
 
 from etpu_doctor.report.escape import shorten
+from etpu_doctor.report.styles import STYLES
 from etpu_doctor.wizard.session import STEPS, Session
 from etpu_doctor.wizard.views import Style, clean
-from etpu_doctor.wizard.widgets.rows import STYLES
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

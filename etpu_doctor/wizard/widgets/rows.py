@@ -9,33 +9,12 @@ from rich.text import Text
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from etpu_doctor.report.styles import STYLES
 from etpu_doctor.wizard.views import Row
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.events import Resize
-
-STYLES = {
-    "ERROR": "bold red",
-    "WARNING": "bold yellow",
-    "UNKNOWN": "bold magenta",
-    "INFO": "bold cyan",
-    "OK": "bold green",
-    "heading": "bold",
-    "quiet": "dim",
-    "command": "cyan",
-    "replay": "bold magenta",
-    "guide": "dim",
-    "more": "dim",
-    "full": "green",
-    "slow": "bold yellow",
-    "limit": "yellow",
-    "tpu": "bold green",
-    "possible": "bold magenta",
-    "good": "green",
-    "label": "bold",
-}
-"""As in the text face: of the 16 colours that every terminal has, and never the only sign."""
 
 _MARGIN_CELLS = 3
 
