@@ -26,6 +26,16 @@ def _tags() -> re.Pattern[str]:
 
 
 @cache
+def _forum_tags() -> re.Pattern[str]:
+    """Marks of bulletin boards: ``[quote=name]``, ``[/code]``."""
+    return re.compile(
+        r"\[/?(?:quote|cita|cite|citation|citat|zitat|citaat|cytat|code|codebox|b|i|u|s|url|list|spoiler|size|color|font|pre)"
+        r"(?:=[^\]\n]{0,80})?\]",
+        re.IGNORECASE,
+    )
+
+
+@cache
 def _breaks() -> re.Pattern[str]:
     return re.compile(r"<br\s?/?>|</(?:p|div|li|tr|pre)>", re.IGNORECASE)
 
@@ -42,6 +52,8 @@ def _prompt() -> re.Pattern[str]:
 def clean(raw: str) -> list[str]:
     """The lines that one pasted line holds once its wrapping is taken off; mostly one, several where ``<br>`` was."""
     line = raw.rstrip("\r\n")
+    if "[/" in line or (line[:1] == "[" and line[1:2].isalpha()):
+        line = _forum_tags().sub("", line)
     if not _is_wrapped(line):
         return [line]
     if "\0" in line:

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import NamedTuple
 
 from etpu_doctor.evidence.formats.base import Line
+from etpu_doctor.evidence.printed_places import IDENTITIES, Mention, PrintedPlaces
 
 MENTIONS_LIMIT = 200
 _LINE_LIMIT = 2000
-_IDENTITIES = {"1a6e:089a": (0x1A6E, 0x089A), "18d1:9302": (0x18D1, 0x9302)}
-
-
-class Mention(NamedTuple):
-    """An identity (vendor and product, ``None`` where only a place is named), where it is said to be, and how fast."""
-
-    identity: tuple[int, int] | None
-    bus: int | None
-    device: int | None
-    chain: tuple[int, ...] | None
-    file: str
-    line: int
-    speed_mbps: float | None = None
 
 
 class Mentions:
@@ -31,6 +18,7 @@ class Mentions:
     def __init__(self) -> None:
         self.found: list[Mention] = []
         self.apex_numbers: dict[int, str] = {}
+        self._printed = PrintedPlaces()
 
     def feed(self, line: Line) -> None:
         """Take a line."""
@@ -40,7 +28,11 @@ class Mentions:
         if len(self.found) >= MENTIONS_LIMIT:
             return
         lowered = text.lower()
-        identities = [identity for name, identity in _IDENTITIES.items() if name in lowered]
+        printed = self._printed.feed(line, text, lowered)
+        if printed is not None:
+            self.found += printed
+            return
+        identities = [identity for name, identity in IDENTITIES.items() if name in lowered]
         places = _places(lowered)
         speed = None
         if ("speed" in lowered or "00m" in lowered or "80m" in lowered) and not _is_about_hubs(lowered):
@@ -52,6 +44,13 @@ class Mentions:
             self.found.append(Mention(identity, None, None, None, line.file, line.number, speed))
         for bus, device, chain in places:
             self.found.append(Mention(identity, bus, device, chain, line.file, line.number, speed))
+
+    def take_attribute(self, line: Line) -> bool:
+        """Take ``/sys/bus/usb/devices/2-1/speed: 5000``; whether it is of a place that is known to hold an Edge TPU."""
+        mention = self._printed.take_attribute(line)
+        if mention is not None and len(self.found) < MENTIONS_LIMIT:
+            self.found.append(mention)
+        return mention is not None and mention.identity is not None
 
     def _take_apex(self, line: Line, text: str) -> None:
         for match in _apex_nodes().finditer(text):

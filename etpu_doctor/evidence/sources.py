@@ -286,9 +286,13 @@ class _Raw(io.RawIOBase):
 
 def as_text(handle: IO[bytes], start: bytes) -> io.TextIOWrapper:
     """A stream of bytes as text, whatever they are; ``start`` is how it begins."""
-    # Windows tools write UTF-16 with a byte order mark; everything else is read as UTF-8, faults replaced.
-    encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    return io.TextIOWrapper(handle, encoding=encoding, errors="replace", newline=None)
+    return io.TextIOWrapper(handle, encoding=encoding_of(start), errors="replace", newline=None)
+
+
+def encoding_of(start: bytes) -> str:
+    """How a text that begins so is encoded; what is neither is read as UTF-8 all the same, faults replaced."""
+    # Windows tools write UTF-16 with a byte order mark.
+    return "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def _chain(head: list[str], rest: Iterator[str]) -> Iterator[str]:

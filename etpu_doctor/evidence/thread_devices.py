@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from etpu_doctor.evidence.mentions import Mention
+from etpu_doctor.evidence.printed_places import Mention
 from etpu_doctor.facts.kernel_log import KernelMessage
 from etpu_doctor.facts.seen import Seen
 from etpu_doctor.facts.usb import UsbDevice
@@ -20,6 +20,7 @@ _EDGE_TPU = frozenset({DFU, READY})
 _SPEEDS = (("SuperSpeed", 5000.0), ("high", 480.0), ("full", 12.0), ("low", 1.5))
 _APPLICATION_CLASS, _VENDOR_CLASS = 0xFE, 0xFF
 _HIGH_SPEED_MBPS = 480
+_SUPER_SPEED_MBPS = 5000.0
 _ROOT_HUB_VENDOR = 0x1D6B
 _HUB_CLASS = 9
 _ROOT_SPEEDS = {0x0001: 12.0, 0x0002: 480.0}
@@ -35,6 +36,8 @@ class LogStick(msgspec.Struct, kw_only=True):
     identity: tuple[int, int] | None = None
     speed_mbps: float | None = None
     gone: bool = False
+    was_beside_another: bool = False
+    was_reset: bool = False
     seen: Seen
 
     def device(self) -> UsbDevice:
@@ -63,7 +66,15 @@ def log_sticks(messages: Iterable[KernelMessage]) -> list[LogStick]:
             chain = tuple(map(int, node.partition("-")[2].split(".")))
             place = places[node] = LogStick(bus=message.usb_bus, chain=chain, seen=_seen(message))
         _take(place, message)
+        _note_company(list(places.values()))
     return list(places.values())
+
+
+def _note_company(places: list[LogStick]) -> None:
+    """Sticks that are on the bus at the same time are not one that was moved."""
+    here = [place for place in places if place.identity in _EDGE_TPU and not place.gone]
+    for place in here if len(here) > 1 else ():
+        place.was_beside_another = True
 
 
 def _take(place: LogStick, message: KernelMessage) -> None:
@@ -71,6 +82,7 @@ def _take(place: LogStick, message: KernelMessage) -> None:
     if message.message in ("usb-new-device", "usb-reset"):
         if message.message == "usb-new-device":
             place.identity, place.gone = None if place.gone else place.identity, False
+        place.was_reset = place.was_reset or message.message == "usb-reset"
         number = values.get("number")
         place.number = int(number) if number else place.number
         speed = values.get("speed", "")
@@ -91,14 +103,20 @@ def _seen(message: KernelMessage) -> Seen:
 
 
 def place_devices(
-    devices: Sequence[UsbDevice], messages: Sequence[KernelMessage], mentions: Sequence[Mention]
+    devices: Sequence[UsbDevice],
+    messages: Sequence[KernelMessage],
+    mentions: Sequence[Mention],
+    *,
+    about_a_stick: bool = False,
 ) -> list[UsbDevice]:
-    """The devices of a thread, each stick once."""
+    """The devices of a thread, each stick once. ``about_a_stick``: its words and programs speak of a USB Edge TPU."""
     found = _identify(list(devices), mentions)
     found = _latest(found)
     sticks = log_sticks(messages)
     found = [_with_log(device, sticks, found) for device in found]
     found += _only_in_log(found, sticks)
+    if about_a_stick and not any(map(is_stick, found)) and not any(each.identity for each in mentions):
+        found += _only_reset(sticks)
     return _with_hubs(_placed_by_log(_with_mentions(found, mentions), sticks))
 
 
@@ -243,7 +261,17 @@ def _only_in_log(devices: list[UsbDevice], sticks: list[LogStick]) -> list[UsbDe
             if not stick.gone and stick.bus not in buses and not any(device.busnum == stick.bus for device in listed)
         ]
     alive = [stick for stick in mine if not stick.gone]
-    return [stick.device() for stick in alive or mine[-1:]]
+    several = [stick for stick in mine if stick.was_beside_another]
+    return [stick.device() for stick in alive or several or mine[-1:]]
+
+
+def _only_reset(sticks: list[LogStick]) -> list[UsbDevice]:
+    """The one device of the log that a program resets, or that leaves the bus, where nothing says what it is."""
+    unnamed = [stick for stick in sticks if stick.identity is None and (stick.was_reset or stick.gone)]
+    if len(unnamed) != 1 or len(sticks) != 1 or unnamed[0].speed_mbps is None:
+        return []
+    unnamed[0].identity = READY
+    return [unnamed[0].device()]
 
 
 def _with_mentions(devices: list[UsbDevice], mentions: Sequence[Mention]) -> list[UsbDevice]:
@@ -252,9 +280,35 @@ def _with_mentions(devices: list[UsbDevice], mentions: Sequence[Mention]) -> lis
         if mention.identity is not None and mention.bus is not None and mention.device is not None:
             devices = _mentioned(devices, mention)
     chains = {(each.bus, each.chain) for each in mentions if each.chain is not None}
+    devices = _replaced(devices, chains)
     devices = [_with_bus_speed(device, devices) for device in devices]
     result = [_with_speed(_with_chain(device, chains, devices), mentions, devices) for device in devices]
     return result if any(map(is_stick, result)) or not mentions else _bare(result, mentions)
+
+
+def _replaced(devices: list[UsbDevice], chains: set[tuple[int | None, tuple[int, ...]]]) -> list[UsbDevice]:
+    """Sticks of a tree that lost its indentation, at the places that words give: the same socket of another hub."""
+    told: dict[int, tuple[int, ...]] = {}
+    moved: dict[tuple[int | None, tuple[int, ...]], tuple[int, ...]] = {}
+    for device in devices:
+        chain = device.port_chain
+        if chain and is_stick(device) and not device.chain_certain and (device.busnum, chain) not in chains:
+            found = [other for bus, other in chains if bus == device.busnum and other[-1] == chain[-1] and other[:-1]]
+            if len(found) == 1:
+                told[id(device)], moved[device.busnum, chain[:-1]] = found[0], found[0][:-1]
+    return [_moved(device, told, moved) for device in devices]
+
+
+def _moved(
+    device: UsbDevice,
+    told: dict[int, tuple[int, ...]],
+    moved: dict[tuple[int | None, tuple[int, ...]], tuple[int, ...]],
+) -> UsbDevice:
+    """A stick at the place that is told of it, a hub where its sticks are."""
+    if id(device) in told:
+        return msgspec.structs.replace(device, port_chain=told[id(device)], chain_certain=True)
+    hub = moved.get((device.busnum, device.port_chain or ()))
+    return device if hub is None else msgspec.structs.replace(device, port_chain=hub)
 
 
 def _with_chain(
@@ -274,6 +328,9 @@ def _with_bus_speed(device: UsbDevice, devices: list[UsbDevice]) -> UsbDevice:
     """A bus of USB 2 carries nothing faster than 480 Mb/s, one of USB 1.1 nothing faster than 12."""
     if not is_stick(device) or device.speed_mbps is not None:
         return device
+    if any(other.busnum == device.busnum and (other.speed_mbps or 0) >= _SUPER_SPEED_MBPS for other in devices):
+        # A bus of USB 3 carries nothing slower, and the stick itself is no faster.
+        return msgspec.structs.replace(device, speed_mbps=_SUPER_SPEED_MBPS, speed_inferred=True)
     roots = [other for other in devices if other.busnum == device.busnum and other.vendor_id == _ROOT_HUB_VENDOR]
     speed = _ROOT_SPEEDS.get(roots[0].product_id or 0) if len(roots) == 1 else None
     return device if speed is None else msgspec.structs.replace(device, speed_mbps=speed, speed_inferred=True)

@@ -7,9 +7,10 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache
 from typing import IO
 
+from etpu_doctor.evidence.asked import Asked
 from etpu_doctor.evidence.collector import Collector
 from etpu_doctor.evidence.errors import EvidenceError, shown
 from etpu_doctor.evidence.formats.base import Line
@@ -18,8 +19,8 @@ from etpu_doctor.evidence.formats.kernel_log import KernelLogText
 from etpu_doctor.evidence.formats.lsusb_list import Lsusb
 from etpu_doctor.evidence.formats.program_log import ProgramLog, messages_in
 from etpu_doctor.evidence.mentions import Mentions
-from etpu_doctor.evidence.sources import as_text, missing_from, with_start
-from etpu_doctor.evidence.text import read_lines
+from etpu_doctor.evidence.sources import as_text, encoding_of, missing_from, with_start
+from etpu_doctor.evidence.text import lines_of, read_lines
 from etpu_doctor.evidence.thread_devices import place_devices
 from etpu_doctor.evidence.words import Words
 from etpu_doctor.facts.driver import Driver
@@ -27,14 +28,8 @@ from etpu_doctor.facts.evidence import Evidence
 from etpu_doctor.facts.host import Host
 from etpu_doctor.facts.thread import Sign, SignKind, Thread
 
-LINE_LIMIT_CHARACTERS = 1 << 20
 _READINGS_LIMIT = 200
 _TEXT_LIMIT = 160
-_COMMAND_LIMIT = 120
-_ASKING_ENDS = (
-    *("temp", "control", "suspend", "_ms", "speed", "SIZE", "state", "owned", "owner", "status", "led", "-m", "-r"),
-)
-_VALUE_WITHIN = 2
 _RISE = 1.7
 _SHORTEST_SENTENCE = 6
 _LONGEST_ENTRY = 120
@@ -50,21 +45,23 @@ class Ticket:
         self._lines = 0
         self._identities: dict[str, None] = {}
         self._readings: list[Sign] = []
-        self._asked: tuple[str, int] | None = None
+        self._asked = Asked()
 
     def read(self, name: str, content: bytes) -> None:
         """Read a file: any bytes, in any of the usual encodings."""
-        self.read_stream(name, io.BytesIO(content))
+        self._read(name, io.StringIO(content.decode(encoding_of(content), "replace"), newline=None))
 
     def read_stream(self, name: str, handle: IO[bytes]) -> None:
         """Read an open file, line by line: a thread may be longer than what fits into the memory."""
         buffered, start = with_start(handle)
         text = as_text(buffered, start)
-        lines = iter(partial(text.readline, LINE_LIMIT_CHARACTERS), "")
-        read_lines(name, lines, self._collector, self._watch)
-        self._words.flush()
+        self._read(name, text)
         # The stream is whoever's that opened it.
         text.detach()
+
+    def _read(self, name: str, text: IO[str]) -> None:
+        read_lines(name, lines_of(text), self._collector, self._watch)
+        self._words.flush()
 
     def _watch(self, line: Line, taken_by: object | None) -> None:
         text = line.text
@@ -79,6 +76,7 @@ class Ticket:
             or "apex " in text
             or "nichip" in text
             or "oogle Inc" in text
+            or "1a6e" in text
         ):
             self._note_identity(text)
         if taken_by is None or isinstance(taken_by, ProgramLog):
@@ -123,18 +121,16 @@ class Ticket:
 
     def _take_value(self, line: Line) -> None:
         """A bare value below the command that asked for it belongs to that command's file."""
-        text = line.text.strip()
-        asked, self._asked = self._asked, None
-        match = _asking().search(text[-_COMMAND_LIMIT:]) if text.endswith(_ASKING_ENDS) else None
-        if match is not None:
-            self._asked = (match[0], 0)
-        elif asked is not None and _value().fullmatch(text):
-            joined = Line(line.file, line.number, f"{asked[0]}: {text}")
-            if asked[0].endswith("speed"):
-                self._note_speed(joined)
-            self._take_messages(joined)
-        if match is None and asked is not None and asked[1] < _VALUE_WITHIN:
-            self._asked = (asked[0], asked[1] + 1)
+        joined = self._asked.feed(line)
+        if joined is None:
+            return
+        if (
+            "/speed:" in joined.text or joined.text.startswith(("speed:", " speed:"))
+        ) and not self._mentions.take_attribute(joined):
+            self._note_speed(joined)
+        elif "/id" in joined.text or "/bMaxPower" in joined.text:
+            self._mentions.take_attribute(joined)
+        self._take_messages(joined)
 
     def _note_speed(self, line: Line) -> None:
         """A speed that only words or a bare value give."""
@@ -163,16 +159,21 @@ class Ticket:
 
     def _note_identity(self, text: str) -> None:
         lowered = text.lower()
+        if "enumeratedevices" in lowered:
+            # What libedgetpu looks for, not what it found.
+            return
         if _card().search(lowered) is not None:
             self._identities["1ac1:089a"] = None
-        elif "1ac1:089a" in lowered or "1ac1 089a" in lowered:
+        elif _bare_card().search(lowered) is not None:
             self._identities["1ac1:089a?"] = None
         elif "global unichip" in lowered:
             self._identities["unichip"] = None
         if "1a6e" in lowered:
             self._identities["1a6e:089a"] = None
-        if ("9302" in lowered and "18d1" in lowered) or "google inc" in lowered:
-            self._identities["18d1:9302" if "9302" in lowered else "google"] = None
+        if "9302" in lowered and "18d1" in lowered:
+            self._identities["18d1:9302"] = None
+        elif "google inc" in lowered and _expected().search(lowered) is None:
+            self._identities["google"] = None
 
     def _identities_named(self) -> tuple[str, ...]:
         """The identities; usb.ids calls the stick after its maker first, and after Google once it has its firmware."""
@@ -188,11 +189,21 @@ class Ticket:
             self._note("inference-ms", line, values={"ms": match[1].replace(",", ".")})
         return bool(found)
 
+    def _is_about_a_stick(self) -> bool:
+        """Whether words or programs speak of an Edge TPU, and nothing of a card."""
+        application = self._collector.application()
+        said = {sign.name for sign in self._words.signs}
+        said |= {message.message for message in application.messages} if application is not None else set()
+        about_a_card = self._mentions.apex_numbers or any(name.startswith("1ac1") for name in self._identities)
+        return not about_a_card and not said.isdisjoint(("coral-mentioned", "frigate-loads", "frigate-detection-stuck"))
+
     def evidence(self) -> Evidence:
         """Everything that the thread shows."""
         collector = self._collector
         messages = collector.kernel_messages
-        usb = place_devices(collector.usb_devices(), messages, self._mentions.found)
+        usb = place_devices(
+            collector.usb_devices(), messages, self._mentions.found, about_a_stick=self._is_about_a_stick()
+        )
         apex = tuple(
             Sign(name="apex-node", kind="reading", text=f"apex_{number}", where=where)
             for number, where in sorted(self._mentions.apex_numbers.items())
@@ -220,17 +231,19 @@ class Ticket:
 
 
 @cache
-def _asking() -> re.Pattern[str]:
-    """The end of a command that prints one value."""
-    return re.compile(
-        r"(?:apex_\d/temp|power/control|parameters/autosuspend|autosuspend_delay_ms|[/ ]speed|PAGE_?SIZE|--sb-state|"
-        r"is_device_owned|device_owner|apex_\d/status|get_throttled|uname -[mr])$"
-    )
+def _expected() -> re.Pattern[str]:
+    """Who writes that it should become "Google Inc.", or never did, says that it did not."""
+    never = "never|jamais|niemals|nunca|jamás|mai|nooit|nigdy|никогда|nikdy|aldrig"
+    should = r"should|will|would|soll\w{0,3}|wird|devrait|va |debería|dovrebbe|deveria|zou|powin\w{2,4}|должен|должн\w"
+    return re.compile(rf"\b(?:{never}|{should})\b|\u306f\u305a|\u5e94\u8be5|\u61c9\u8a72|\ud574\uc57c")
 
 
 @cache
-def _value() -> re.Pattern[str]:
-    return re.compile(r"[\w.=+~-]{1,40}")
+def _bare_card() -> re.Pattern[str]:
+    """The bare identity of a card, unless somebody says right behind it that there is none."""
+    return re.compile(
+        r"1ac1[: ]089a\b(?![^.;\n]{0,24}(?:n['\u2019]t\b|\b(?:not?|nicht|keine?|pas|non|não|niet|nie|не|нет)\b))"
+    )
 
 
 @cache
@@ -240,7 +253,7 @@ def _device_strings() -> re.Pattern[str]:
 
 @cache
 def _high_speed() -> re.Pattern[str]:
-    return re.compile(r"(?<![\d.])480 ?M(?:bit|bps|b/s|B|\b)|speed\b[^\d\n]{1,20}480\b")
+    return re.compile(r"(?<![\d.])480 ?M(?:bit|bps|b/s|B|\b)|speed\b[^\d\n]{1,60}480\b")
 
 
 @cache

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
+from etpu_doctor.evidence.clauses import clause_tags, pieces, tokens
 from etpu_doctor.evidence.formats.base import Line
 from etpu_doctor.facts.thread import Sign
-from etpu_doctor.knowledge.words import SIGNED, Conditions, breaks, conditions, lexicon
+from etpu_doctor.knowledge.words import Conditions, breaks, conditions, lexicon
 
 PARAGRAPH_LIMIT_CHARACTERS = 4000
 WORDS_LIMIT_CHARACTERS = 60_000
@@ -20,16 +21,23 @@ WORDS_LIMIT_CHARACTERS = 60_000
 
 _EACH_LIMIT = 3
 _ADDED = 25
+_SENTENCE_MARKS = frozenset(".!?\u2026\u3002\uff01\uff1f")
 _QUESTION_MARKS = frozenset("?\uff1f")
-_PAIRS = (("bus", "powered"), ("self", "powered"), ("pass", "through"), ("in", "use"))
-_DENYING = frozenset({"not", "without"})
-_TROUBLE = frozenset({"drops", "fails"})
+_PAIRS = (
+    ("bus", "powered"),
+    ("self", "powered"),
+    ("pass", "through"),
+    ("in", "use"),
+    ("kvm", "switch"),
+    ("usb", "accelerator"),
+    ("coral", "npu"),
+    ("dual", "boot"),
+)
+_KEPT_IN_ADVICE = frozenset({"coral", "tpu", "rival", "cloud", "container", "return_"})
 _MANY = 3
 _SUBJECTS = frozenset({"coral", "tpu", "rival", "cloud", "container"})
 _COMMAND_LIMIT = 400
 _TEXT_LIMIT = 160
-_FIRST_GLUED = "\u2e80"
-"""Before it in Unicode are no scripts without blanks that are known here."""
 
 
 class _Sentence(NamedTuple):
@@ -117,7 +125,7 @@ class Words:
 
 def _subjects(command: str) -> frozenset[str]:
     """What the words of a command are names of."""
-    return frozenset().union(*map(lexicon().tags, _tokens().findall(command[:_COMMAND_LIMIT].lower()))) & _SUBJECTS
+    return frozenset().union(*map(lexicon().tags, tokens().findall(command[:_COMMAND_LIMIT].lower()))) & _SUBJECTS
 
 
 @cache
@@ -135,7 +143,22 @@ def is_prose(text: str) -> bool:
     if text[0] in "[{}<" or " INFO " in text or " ERROR " in text or " WARNING " in text or " DEBUG " in text:
         return False
     if text.startswith(
-        ("make", "CC ", "/var/lib/dkms/", "File ", "Traceback ", "import ", "from ", "Fetched ", "Get:")
+        (
+            "----",
+            "append ",
+            "BOOT_IMAGE=",
+            "pve-manager/",
+            "g++ ",
+            "make",
+            "CC ",
+            "/var/lib/dkms/",
+            "File ",
+            "Traceback ",
+            "import ",
+            "from ",
+            "Fetched ",
+            "Get:",
+        )
     ):
         return False
     return _not_prose().match(text) is None
@@ -164,9 +187,10 @@ def _quoted() -> re.Pattern[str]:
 @cache
 def _not_prose() -> re.Pattern[str]:
     return re.compile(
-        r"[\w.\"'/-]{1,60}:(?:\s{1,4}[\w.\"'/{}~*-]{1,80})?$"  # key: value
+        r"[\w.\"'/-]{1,60}:(?:\s{1,4}[\w.,=:@+\"'/{}~*-]{1,120})?$"  # key: value
         r"|- [\w.\"'/:-]{1,80}$|[\w.-]{1,40}\s{2,40}[\d.]{1,20}$|\W{0,40}$|\d{4}-\d\d-\d\d[T ]\d\d:"
         r"|(?:lxc|usb\d|dev\d|net\d|mp\d)[.:]"
+        r"|Lnk\w{2,6}:(?:(?!\. )[^\n])*$"
         r"|[\w.-]{1,40}=\S{0,160}$"
         # What "groups" prints.
         r"|(?:[\w.-]{1,32} : )?(?:[a-z_][\w-]{0,31} ){0,3}(?:adm|cdrom|dialout|plugdev|lpadmin)"
@@ -189,6 +213,9 @@ def _sentences(paragraph: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
             if number < len(pieces) - 1:
                 yield pending, start
                 pending = ""
+        if pending and pending[-1] in _SENTENCE_MARKS:
+            yield pending, start
+            pending = ""
     if pending:
         yield pending, start
 
@@ -199,7 +226,7 @@ def _begins_anew(text: str) -> bool:
 
 @cache
 def _ends() -> re.Pattern[str]:
-    return re.compile(rf"(?<=[.!?\u2026])\s|(?<=[{breaks().sentence}])|;\s")
+    return re.compile(rf"(?<=[.!?\u2026])(?<!Inc\.)(?<!Corp\.)(?<! ca\.)\s|(?<=[{breaks().sentence}])|;\s")
 
 
 @cache
@@ -208,31 +235,28 @@ def _clause_ends() -> re.Pattern[str]:
     return re.compile(rf"[,;:(){breaks().clause}]|\s-{{1,2}}>?\s|=>|->|\u2192|\s(?:{words})(?=\s)")
 
 
-@cache
-def _tokens() -> re.Pattern[str]:
-    return re.compile(r"\w{1,40}(?:[-'.+]\w{1,40}){0,4}")
-
-
-@cache
-def _pieces() -> re.Pattern[str]:
-    return re.compile(r"[-'.+]")
-
-
-@cache
-def _glued_script() -> re.Pattern[str]:
-    return re.compile(r"[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uffdc]")
-
-
 def _read_sentence(text: str, where: str) -> _Sentence:
     lowered = _joined(text.replace("\u2019", "'").lower())
     is_question = text.rstrip()[-1:] in _QUESTION_MARKS
-    clauses = tuple(filter(None, (_clause_tags(clause, is_question) for clause in _clause_ends().split(lowered))))
+    clauses = tuple(
+        filter(None, (clause_tags(clause, is_question=is_question) for clause in _clause_ends().split(lowered)))
+    )
+    if is_question:
+        clauses = _of_question(clauses)
     tags = frozenset().union(*clauses)
     if "computer" in tags and _count_computers(lowered) >= _MANY:
         tags |= {"many-computers"}
-    if "process" in tags and len(_applications().intersection(_tokens().findall(lowered))) > 1:
+    if "process" in tags and len(_applications().intersection(tokens().findall(lowered))) > 1:
         tags |= {"two-applications"}
     return _Sentence(clauses, tags, text, where)
+
+
+def _of_question(clauses: tuple[frozenset[str], ...]) -> tuple[frozenset[str], ...]:
+    """Who asks "should I use another hub?" has none; who asks "is it the heat?" does not say that it is hot."""
+    tags = frozenset().union(*clauses)
+    if "ought" in tags:
+        return tuple(clause & _KEPT_IN_ADVICE for clause in clauses)
+    return clauses if "asks_why" in tags else tuple(clause | {"question"} for clause in clauses)
 
 
 @cache
@@ -251,49 +275,6 @@ def _joined(text: str) -> str:
 
 
 def _count_computers(text: str) -> int:
-    tokens = _tokens().findall(text)
-    words = {word for token in tokens for word in ((token,) if token.isalnum() else _pieces().split(token))}
+    found = tokens().findall(text)
+    words = {word for token in found for word in ((token,) if token.isalnum() else pieces().split(token))}
     return sum("computer" in lexicon().tags(word) for word in words)
-
-
-def _clause_tags(clause: str, is_question: bool) -> frozenset[str]:
-    known = lexicon()
-    tags_of = known.tags
-    found: set[str] = set()
-    for token in _tokens().findall(clause):
-        tags = tags_of(token)
-        if tags:
-            found |= tags
-        elif not token.isalnum():
-            # "m.2-slot" is "m.2" and "slot", and "lsusb'de" is "lsusb".
-            for part in token.split("-"):
-                found |= known.tags(part) or frozenset().union(*map(known.tags, _pieces().split(part)))
-    # The pattern takes long to compile, and most clauses that are not ASCII are French or German.
-    if not clause.isascii() and max(clause) >= _FIRST_GLUED and _glued_script().search(clause):
-        found |= _glued_tags(clause)
-    if "problem" in found and not is_question:
-        # "No problem" is good news, "a problem" is not, and who asks whether it is one does not know.
-        found.add("works" if found & _DENYING else "fails")
-    if found & _TROUBLE and ("without" in found or _zero().search(clause) is not None):
-        # "Weeks without dropping" is good news as well.
-        found -= _TROUBLE
-        found.add("works")
-    sign = "-" if "not" in found and "problem" not in found else "+"
-    found.update(f"{tag}{sign}" for tag in SIGNED.intersection(found))
-    return frozenset(found)
-
-
-@cache
-def _zero() -> re.Pattern[str]:
-    """None of what is counted behind it."""
-    return re.compile(r"(?<![\w.,:-])(?:0|zero|null|zéro|cero|nul|zerowych|ноль) \w")
-
-
-def _glued_tags(clause: str) -> set[str]:
-    """Notions in a script without blanks, the longest words first: they hold shorter ones that mean another thing."""
-    found: set[str] = set()
-    for word, tags in lexicon().glued:
-        if word in clause:
-            found |= tags
-            clause = clause.replace(word, " ")
-    return found

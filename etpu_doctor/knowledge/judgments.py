@@ -19,6 +19,7 @@ class Judgment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     none: tuple[str, ...] = ()
     confidence: Literal["certain", "likely", "possible"]
     title: str
+    over: tuple[str, ...] = ()
     next: str | None = None
     why: str | None = None
 

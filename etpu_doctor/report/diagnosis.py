@@ -26,6 +26,7 @@ _EXPLAINS: dict[str, frozenset[str]] = {
     "full-speed-link": frozenset({"usb2-link", "bus-bandwidth"}),
     "usb2-link": frozenset({"bus-bandwidth"}),
     "pcie-link-or-slot": frozenset({"no-device-visible", "apex-module-not-loaded", "autosuspend-or-reset"}),
+    "msi-x-interrupts": frozenset({"apex-module-not-loaded"}),
     "thermal": frozenset({"pcie-link-or-slot"}),
     "hardware-defective": frozenset({"no-device-visible"}),
     "secure-boot-module-signing": frozenset({"apex-module-not-loaded", "gasket-not-installed"}),

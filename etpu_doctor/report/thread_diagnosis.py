@@ -16,11 +16,23 @@ _FAULTS = ("error", "warning")
 
 EXPLAINS: dict[str, frozenset[str]] = {
     **_EXPLAINS,
+    "not-an-edge-tpu": frozenset({"no-device-visible", "frigate-config"}),
+    "full-speed-link": frozenset(
+        {"usb2-link", "bus-bandwidth", "hub-power-budget", "cable-or-port-signal", "autosuspend-or-reset"}
+    ),
+    "gasket-build-failure": frozenset(
+        {"gasket-not-installed", "apex-module-not-loaded", "container-no-access", "msi-x-interrupts"}
+    ),
+    "gasket-not-installed": frozenset({"apex-module-not-loaded", "container-no-access", "msi-x-interrupts"}),
+    "apex-module-not-loaded": frozenset({"container-no-access"}),
+    "secure-boot-module-signing": frozenset(
+        {"apex-module-not-loaded", "gasket-not-installed", "container-no-access", "msi-x-interrupts"}
+    ),
     "thermal": frozenset({"pcie-link-or-slot", "hub-power-budget", "autosuspend-or-reset"}),
-    "msi-x-interrupts": frozenset({"pcie-link-or-slot"}),
+    "msi-x-interrupts": frozenset({"pcie-link-or-slot", "apex-module-not-loaded"}),
     "wrong-device-string": frozenset({"frigate-config", "autosuspend-or-reset"}),
     "aspm": frozenset({"pcie-link-or-slot"}),
-    "hardware-defective": frozenset({"no-device-visible", "cable-or-port-signal"}),
+    "hardware-defective": frozenset({"no-device-visible", "cable-or-port-signal", "autosuspend-or-reset"}),
     "model-not-compiled": frozenset({"frigate-config"}),
     "architecture-cpu-unsupported": frozenset({"runtime-missing", "runtime-mismatch", "python-unsupported"}),
 }
@@ -64,8 +76,8 @@ def _quietened(finding: Finding, first: RankedCause) -> Finding:
     """A guess beside a better cause is worth a remark, not an alarm."""
     if finding.severity not in _FAULTS or finding.rule == first.cause:
         return finding
-    explained = finding.rule in EXPLAINS.get(first.cause, ())
-    if finding.confidence == "possible" or (explained and finding.rule in _GENERIC):
+    explained = finding.rule in EXPLAINS.get(first.cause, ()) and finding.confidence != "certain"
+    if finding.confidence == "possible" or explained:
         return replace(finding, severity="info")
     return finding
 
@@ -84,7 +96,10 @@ def _weight(cause: RankedCause, present: dict[str, RankedCause]) -> tuple[int, i
     explained = [
         CONFIDENCE_RANK[other.confidence] for name, other in present.items() if name in EXPLAINS.get(cause.cause, ())
     ]
-    depth = sum(cause.cause in EXPLAINS.get(other.cause, ()) for other in present.values())
+    depth = sum(
+        cause.cause in EXPLAINS.get(other.cause, ()) and CONFIDENCE_RANK[other.confidence] <= own
+        for other in present.values()
+    )
     best = min([own, *explained]) if own < CONFIDENCE_RANK["possible"] or not explained else own
     return (best, depth, int(cause.cause in _GENERIC), 0 if cause.severity == "error" else 1)
 
@@ -107,7 +122,8 @@ def _without_fault(machine: Machine, signs: dict[str, list[Sign]]) -> Diagnosis:
     )
     thread = machine.evidence.thread
     named = not {"coral-mentioned", "firmware-changed"}.isdisjoint(signs) or bool(thread and thread.identities)
-    good = {"fast", "said-to-work"} <= signs.keys() and "slow-inference" not in signs
+    troubled = "slow-inference" in signs or ("said-to-fail" in signs and "quiet-since" not in signs)
+    good = {"fast", "said-to-work"} <= signs.keys() and not troubled
     works = named and (good or "well" in signs)
     if good:
         # A failure that is told of beside times that are good is over.

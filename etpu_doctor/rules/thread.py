@@ -6,7 +6,7 @@ finding is that of the rule of its cause, whose documentation says what the caus
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import cache
 
 from etpu_doctor.facts.thread import Sign
@@ -61,7 +61,9 @@ _TEXT_LIMIT = 160
 
 def judge_thread(signs: dict[str, list[Sign]]) -> list[Finding]:
     """What the signs of a thread say beyond what the rules found in its listings and logs."""
-    return _best([*_from_messages(signs), *_from_judgments(signs)])
+    holding = list(_holding(frozenset(signs)))
+    explained = {name for ready in holding for name in ready.entry.over}
+    return _best([*_from_messages(signs, explained), *(_judged(ready, signs) for ready in holding)])
 
 
 @cache
@@ -70,9 +72,9 @@ def _deciding() -> dict[str, ProgramMessage]:
     return {entry.name: entry for entry in program_messages() if entry.kind == "fault" and entry.decides}
 
 
-def _from_messages(signs: dict[str, list[Sign]]) -> Iterable[Finding]:
+def _from_messages(signs: dict[str, list[Sign]], explained: Container[str]) -> Iterable[Finding]:
     for name, same in signs.items():
-        entry = _deciding().get(name)
+        entry = _deciding().get(name) if name not in explained else None
         if entry is not None and _holds(entry.needs, signs):
             yield _finding(entry.causes[0], "likely", entry.means, same)
 
@@ -81,15 +83,14 @@ def _holds(needs: Iterable[str], signs: dict[str, list[Sign]]) -> bool:
     return all((need[1:] not in signs) if need.startswith("!") else need in signs for need in needs)
 
 
-def _from_judgments(signs: dict[str, list[Sign]]) -> Iterable[Finding]:
-    there = frozenset(signs)
+def _holding(there: frozenset[str]) -> Iterable[ReadyJudgment]:
+    """The judgments that hold where these signs are."""
     called = _judgments_by_sign()
     numbers = {number for name in ("", *there) for number in called.get(name, ())}
     for number in sorted(numbers):
         ready = judgments()[number]
-        if not ready.none.isdisjoint(there) or any(group.isdisjoint(there) for group in ready.groups):
-            continue
-        yield _judged(ready, signs)
+        if ready.none.isdisjoint(there) and not any(group.isdisjoint(there) for group in ready.groups):
+            yield ready
 
 
 @cache

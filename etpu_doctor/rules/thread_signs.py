@@ -9,10 +9,11 @@ from functools import cache
 from etpu_doctor.evidence.origin import first_seen
 from etpu_doctor.facts.kernel_log import KernelMessage
 from etpu_doctor.facts.thread import Sign
+from etpu_doctor.facts.usb import UsbDevice
 from etpu_doctor.rules.driver_state import DRIVER, GIVEN_AWAY
 from etpu_doctor.rules.finding import Finding
 from etpu_doctor.rules.kernel_lines import EDGE_TPU_IDS
-from etpu_doctor.topology.identity import usb_state
+from etpu_doctor.topology.identity import is_pci_edge_tpu, usb_state
 from etpu_doctor.topology.machine import EdgeTpu, Machine
 
 _ATTEMPTS = (
@@ -64,6 +65,9 @@ _VM_IDENTITIES = ("vm-usb-by-one-id", "libvirt-one-id")
 _COMPLAINTS = ("said-to-fail", "slow", "drops-off", "goes-off", "not-listed", "led-dark", "container-fails", "vm-fails")
 _MANY_RESETS, _RESETS_WITHIN_S = 4, 120.0
 """A program resets the port once or twice as it starts; one that is started again and again does so for a reason."""
+_REPEATED_RESETS = 3
+_BRIDGE_CLASS = 0x06
+_OF_NODES = frozenset({"node-of-root-group", "node-of-group", "node-world"})
 _CARD_SIGNS = frozenset({"pci-tpu", "apex-node", "wants-pci", "detector-pci"})
 _FAST_MS, _SLOW_MS = 15, 19
 _UNDERVOLTAGE_BITS = 0x10001
@@ -75,9 +79,9 @@ def thread_signs(machine: Machine, findings: Sequence[Finding]) -> dict[str, lis
     thread = machine.evidence.thread
     signs: dict[str, list[Sign]] = {}
     said = thread.signs if thread is not None else ()
-    for sign in (*_of_messages(machine), *said, *_of_machine(machine), *_of_findings(findings)):
+    for sign in (*_about_sticks(machine, _of_messages(machine)), *said, *_of_machine(machine), *_of_findings(findings)):
         signs.setdefault(sign.name, []).append(sign)
-    for sign in (*_derived(signs), *_moved_nodes(machine, signs)):
+    for sign in (*_derived(signs), *_too_few_nodes(signs), *_moved_nodes(machine, signs)):
         signs.setdefault(sign.name, []).append(sign)
     _add_groups(signs)
     return signs
@@ -87,6 +91,28 @@ def _of_messages(machine: Machine) -> Iterator[Sign]:
     application = machine.evidence.application
     for one in application.messages if application is not None else ():
         yield Sign(name=one.message, kind="message", text=one.text, where=one.where, values=one.values)
+
+
+def _about_sticks(machine: Machine, signs: Iterable[Sign]) -> Iterator[Sign]:
+    """Without what is said of the nodes of hubs and other devices: ``ls`` of a folder prints them all."""
+    for sign in signs:
+        match = _usb_minor().search(sign.text) if sign.name in _OF_NODES else None
+        if match is not None:
+            # Linux drivers/usb/core/devio.c: the minor is (bus - 1) * 128 + (device - 1).
+            bus, number = int(match[1]) // 128 + 1, int(match[1]) % 128 + 1
+            node = next((one for one in machine.usb.values() if _is_at(one.device, bus, number)), None)
+            if number == 1 or (node is not None and usb_state(node.device) is None):
+                continue
+        yield sign
+
+
+def _is_at(device: UsbDevice, bus: int, number: int) -> bool:
+    return device.busnum == bus and device.devnum == number
+
+
+@cache
+def _usb_minor() -> re.Pattern[str]:
+    return re.compile(r"\b189, {0,4}(\d{1,5})\b")
 
 
 def _of_findings(findings: Iterable[Finding]) -> Iterator[Sign]:
@@ -137,7 +163,12 @@ def _of_log(machine: Machine) -> Iterator[Sign]:
         if line.message == "usb-device-found":
             identity = f"{line.values.get('vendor')}:{line.values.get('product')}"
             (others.discard if identity in EDGE_TPU_IDS else others.add)(line.usb_node)
-        about_others = line.usb_node in others or (node is not None and usb_state(node.device) is None)
+        about_others = (
+            line.usb_node in others
+            or (node is not None and usb_state(node.device) is None)
+            or _is_of_another_card(machine, line)
+            or _is_of_another_port(machine, line)
+        )
         if line.message == "usb-firmware-changed":
             announced.add(line.usb_node)
             yield Sign(name="firmware-changed", kind="listing", text=line.text, where=line.where)
@@ -151,6 +182,36 @@ def _of_log(machine: Machine) -> Iterator[Sign]:
             yield Sign(name=f"k:{line.message}", kind="message", text=line.text, where=line.where)
 
 
+def _is_of_another_port(machine: Machine, line: KernelMessage) -> bool:
+    """Whether a line names a port where no Edge TPU is, and all of them have their known places.
+
+    The bus does not count: the two halves of a socket are on two buses.
+    """
+    chains = [tpu.port_chain for tpu in machine.edge_tpus if tpu.transport == "usb"]
+    place = _chain_named(line)
+    if place is None or not chains:
+        return False
+    return all(chain is not None and chain != place and not chain.startswith(f"{place}.") for chain in chains)
+
+
+def _chain_named(line: KernelMessage) -> str | None:
+    """The port chain that a line of the log speaks of: of ``2-1.4``, ``2-1-port4`` or ``usb2-port1``."""
+    if line.usb_port is not None:
+        hub, _, port = line.usb_port.partition("-port")
+        above = hub.partition("-")[2]
+        return f"{above}.{port}" if above else port
+    return (line.usb_node or "").partition("-")[2] or None
+
+
+def _is_of_another_card(machine: Machine, line: KernelMessage) -> bool:
+    """Whether a line of the log names a PCI device that is neither an Edge TPU nor a bridge."""
+    node = machine.pci.get(line.pci_address or "")
+    if node is None:
+        return False
+    is_bridge = node.function.class_code is not None and node.function.class_code >> 8 == _BRIDGE_CLASS
+    return not is_bridge and not is_pci_edge_tpu(node.function)
+
+
 def _resets(messages: Sequence[KernelMessage], machine: Machine) -> Iterator[Sign]:
     """A port that is reset again and again, where the log does not show that somebody else is on it."""
     places: dict[str, list[KernelMessage]] = {}
@@ -161,9 +222,12 @@ def _resets(messages: Sequence[KernelMessage], machine: Machine) -> Iterator[Sig
         node = machine.usb.get(place)
         seconds = [line.seconds for line in lines if line.seconds is not None]
         span = max(seconds) - min(seconds) if seconds else 0.0
-        is_often = len(lines) >= _MANY_RESETS and span < _RESETS_WITHIN_S * len(lines)
-        if is_often and (node is None or usb_state(node.device) is not None or node.device.vendor_id is None):
+        if node is not None and usb_state(node.device) is None and node.device.vendor_id is not None:
+            continue
+        if len(lines) >= _MANY_RESETS and span < _RESETS_WITHIN_S * len(lines):
             yield Sign(name="many-resets", kind="listing", text=lines[-1].text, where=lines[-1].where)
+        if len(lines) >= _REPEATED_RESETS:
+            yield Sign(name="repeated-resets", kind="listing", text=lines[-1].text, where=lines[-1].where)
 
 
 def _gone_after_firmware(messages: Sequence[KernelMessage]) -> Iterator[Sign]:
@@ -219,6 +283,8 @@ def _tpu_names(machine: Machine, tpu: EdgeTpu) -> Iterator[str]:
         return
     yield "pci-tpu"
     function = machine.pci[tpu.id].function
+    if function.aspm:
+        yield "aspm-link"
     if function.driver == DRIVER:
         yield "apex-bound"
     elif function.driver in GIVEN_AWAY:
@@ -234,7 +300,7 @@ def _derived(signs: dict[str, list[Sign]]) -> Iterator[Sign]:
             new = rename(sign.values)
             if new is not None:
                 yield _renamed(sign, new)
-    yield from _bad_indices(signs)
+    yield from _of_wrong_bus(signs)
     yield from _not_in_group(signs)
     yield from _of_other_kernel(signs)
     if "usb-tpu" in signs and _CARD_SIGNS.isdisjoint(signs):
@@ -251,6 +317,7 @@ def _derived(signs: dict[str, list[Sign]]) -> Iterator[Sign]:
     nodes = signs.get("apex-node", ())
     if nodes:
         yield _renamed(nodes[0], "two-nodes" if len(nodes) > 1 else "one-node")
+    yield from _bad_indices(signs)
 
 
 def _of_bits(values: dict[str, str]) -> str | None:
@@ -289,10 +356,36 @@ def _bad_indices(signs: dict[str, list[Sign]]) -> Iterator[Sign]:
     counts = {"usb": len(signs.get("usb-tpu", ())), "pci": len(signs.get("pci-tpu", ()))}
     if "usb-listing" not in signs:
         counts["usb"] = 0
-    for sign in signs.get("option-device", ()):
+    counts["pci"] = max(counts["pci"], len(signs.get("apex-node", ())))
+    for sign in (*signs.get("option-device", ()), *signs.get("frigate-loads", ())):
         bus, _, index = sign.values.get("device", "").partition(":")
         if bus in counts and index.isdecimal() and 0 < counts[bus] <= int(index[:6]):
             yield _renamed(sign, "bad-device-string")
+
+
+def _too_few_nodes(signs: dict[str, list[Sign]]) -> Iterator[Sign]:
+    """Cards that a program in a container asks for by an index beyond the nodes that the container is given."""
+    if len(signs.get("apex-node", ())) <= 1 and "two-tpus" not in signs:
+        return
+    mapped = {number for sign in signs.get("engine-maps-apex", ()) for number in _apex_number().findall(sign.text)}
+    for sign in signs.get("frigate-loads", ()):
+        bus, _, index = sign.values.get("device", "").partition(":")
+        if mapped and bus == "pci" and index.isdecimal() and int(index[:6]) >= len(mapped):
+            yield _renamed(sign, "mapped-too-few")
+
+
+@cache
+def _apex_number() -> re.Pattern[str]:
+    return re.compile(r"/dev/apex_(\d{1,2})\b")
+
+
+def _of_wrong_bus(signs: dict[str, list[Sign]]) -> Iterator[Sign]:
+    """A detector for a stick where only a card is shown, or the other way round."""
+    has_card, has_stick = not signs.keys().isdisjoint(("pci-tpu", "apex-node")), "usb-tpu" in signs
+    if has_card and not has_stick:
+        yield from (_renamed(sign, "wrong-bus") for sign in signs.get("detector-usb", ())[:1])
+    elif has_stick and not has_card:
+        yield from (_renamed(sign, "wrong-bus") for sign in signs.get("detector-pci", ())[:1])
 
 
 def _moved_nodes(machine: Machine, signs: dict[str, list[Sign]]) -> Iterator[Sign]:
@@ -339,14 +432,19 @@ def _device_string() -> re.Pattern[str]:
     return re.compile(r"|(?:usb|pci)?(?::\s?\+?\d+)?")
 
 
+def _failed_attempts(signs: dict[str, list[Sign]]) -> tuple[str, ...]:
+    """What tells of a failed attempt: libedgetpu names the kind of device that it did not find, also where it works."""
+    return _ATTEMPTS if "classify-results" not in signs else _ATTEMPTS[:2]
+
+
 def _add_groups(signs: dict[str, list[Sign]]) -> None:
     """Names that stand for any of several signs."""
     groups = {
-        "attempt-failed": _ATTEMPTS,
+        "attempt-failed": _failed_attempts(signs),
         "crashed": _CRASHES,
         "in-container": _CONTAINER,
         "in-vm": _VM,
-        "complaint": (*_COMPLAINTS, *_ATTEMPTS, *_CRASHES, "frigate-detection-stuck"),
+        "complaint": (*_COMPLAINTS, *_failed_attempts(signs), *_CRASHES, "frigate-detection-stuck"),
     }
     for name, members in groups.items():
         found = [sign for member in members for sign in signs.get(member, ())]
@@ -366,5 +464,6 @@ def _is_unwell(signs: dict[str, list[Sign]]) -> bool:
             "slow-inference",
             "drops-off",
             "led-blinks",
+            "k:usb-not-enumerated",
         )
     )

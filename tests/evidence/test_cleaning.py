@@ -248,3 +248,20 @@ def test_wrapping(line: str) -> None:
 def test_what_is_no_wrapping(line: str) -> None:
     """Output and sentences are not passed over in silence."""
     assert not is_markup(line)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("[quote=ann]usb 2-1: reset[/quote]", "usb 2-1: reset"),
+        ("[CODE]", ""),
+        ("[cita=trantor]Bus 002", "Bus 002"),
+        ("[/url]x", "x"),
+        ("[   12.1] usb 2-1: reset", "[   12.1] usb 2-1: reset"),
+        ("[UFW BLOCK] IN=eth0", "[UFW BLOCK] IN=eth0"),
+        ("make[1]: *** [/usr/src/x:12: y] Error 1", "make[1]: *** [/usr/src/x:12: y] Error 1"),
+    ],
+)
+def test_marks_of_bulletin_boards(raw: str, expected: str) -> None:
+    """Their tags go, brackets that programs print stay."""
+    assert [expected] == clean(raw)

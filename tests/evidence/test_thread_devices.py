@@ -153,3 +153,70 @@ def test_the_one_device_of_the_log_is_the_one_stick_that_words_name() -> None:
     """Resets of a port, and an identity in a sentence."""
     resets = "".join(f"[{n}.1] usb 2-1: reset SuperSpeed USB device number 3 using xhci_hcd\n" for n in range(10, 20))
     assert [(2, "1", "ready", 5000)] == sticks_of(f"{resets}\nit is an 18d1:9302\n")
+
+
+TREE_WITHOUT_INDENTATION = """\
+/:  Bus 04.Port 1: Dev 1, Class=root_hub, Driver=xhci_hcd/4p, 5000M
+|__ Port 2: Dev 2, If 0, Class=Hub, Driver=hub/4p, 5000M
+|__ Port 4: Dev 3, If 0, Class=Hub, Driver=hub/4p, 5000M
+|__ Port 3: Dev 9, If 0, Class=Vendor Specific Class, Driver=, 5000M
+"""
+
+
+def test_words_put_a_stick_of_a_flattened_tree_in_its_place() -> None:
+    """Where a forum ate the indentation, the path that somebody names decides, and the hub goes with it."""
+    text = f"{TREE_WITHOUT_INDENTATION}\nthe path is 4-2.4.3\n"
+    assert [(4, "2.4.3", "ready", 5000)] == sticks_of(text)
+    assert (2, 4) in {device.port_chain for device in evidence_of(text).usb}
+
+
+def test_the_library_names_the_port() -> None:
+    """At its highest verbosity libedgetpu prints what it looks for, then where it found it."""
+    log = (
+        "I driver/usb/local_usb_device.cc:944] EnumerateDevices: vendor:0x1a6e, product:0x89a\n"
+        "I driver/usb/local_usb_device.cc:979] EnumerateDevices: checking bus[2] port[3]\n"
+        "I driver/usb/local_usb_device.cc:944] EnumerateDevices: vendor:0x18d1, product:0x9302\n"
+        "I driver/usb/local_usb_device.cc:998] EnumerateDevices: found [/sys/bus/usb/devices/2-3.1]\n"
+    )
+    assert [(2, "3.1", "ready", None)] == sticks_of(log)
+
+
+def test_files_of_sysfs_place_a_stick() -> None:
+    """Values below ``cat`` are joined by the path."""
+    text = "$ cd /sys/bus/usb/devices/4-1; cat idVendor idProduct speed\n18d1\n9302\n5000\n"
+    assert [(4, "1", "ready", 5000)] == sticks_of(text)
+
+
+def test_a_loop_over_sysfs_places_a_stick() -> None:
+    """A path, an identity and a speed in one line, as small systems without lsusb give them."""
+    text = "/sys/bus/usb/devices/2-1.1 05e3:0626 5000\n/sys/bus/usb/devices/2-1.1.4 18d1:9302 5000\n"
+    assert [(2, "1.1.4", "ready", 5000)] == sticks_of(text)
+
+
+def test_sticks_that_were_there_together_are_two() -> None:
+    """Two that both left the bus are two, one that was moved is one."""
+    log = "".join(
+        f"[ {port}.1] usb 2-{port}: new SuperSpeed USB device number {port + 4} using xhci_hcd\n"
+        f"[ {port}.2] usb 2-{port}: New USB device found, idVendor=18d1, idProduct=9302, bcdDevice= 1.00\n"
+        for port in (1, 2)
+    )
+    log += "[ 8.1] usb 2-2: USB disconnect, device number 6\n[ 9.1] usb 2-1: USB disconnect, device number 5\n"
+    assert [(2, "1", "ready", 5000), (2, "2", "ready", 5000)] == sticks_of(log)
+
+
+def test_the_one_reset_device_of_a_thread_about_a_stick_is_the_stick() -> None:
+    """Without an identity it is only taken for one where the thread speaks of an Edge TPU, and of one device."""
+    resets = "".join(f"[{n}.1] usb 2-1: reset SuperSpeed USB device number 3 using xhci_hcd\n" for n in range(10, 14))
+    assert [(2, "1", "ready", 5000)] == sticks_of(f"my Coral restarts\n\n{resets}")
+    assert [] == sticks_of(resets)
+    assert [] == sticks_of(f"my Coral restarts\n\n{resets}{resets.replace('2-1', '2-4')}")
+
+
+def test_others_of_the_bus_tell_that_it_is_fast() -> None:
+    """A bus that carries something at 5 Gb/s is one of USB 3, and carries nothing slower."""
+    text = (
+        "[ 1.1] usb 2-4: new SuperSpeed USB device number 6 using xhci_hcd\n"
+        "[ 1.2] usb 2-4: New USB device found, idVendor=2109, idProduct=0813, bcdDevice=90.11\n\n"
+        "Bus 002 Device 006: ID 2109:0813 VIA Labs, Inc. Hub\nBus 002 Device 003: ID 18d1:9302 Google Inc.\n"
+    )
+    assert [] == [stick for stick in sticks_of(text) if stick[3] not in (None, 5000)]

@@ -24,7 +24,7 @@ from etpu_doctor.report.report import Cause
 
 ENTRIES = program_messages()
 NAMES = [entry.name for entry in ENTRIES]
-DERIVED = ("usb-only", "well")
+DERIVED = ("usb-only", "well", "apex-node")
 """Signs that follow from others."""
 
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=NAMES)

@@ -11,6 +11,8 @@ STICK_4 = "Bus 002 Device 004: ID 18d1:9302 Google Inc.\n"
 NODE = "crw-rw---- 1 root apex 120, 0 Jan  6 18:22 /dev/apex_0\n"
 RESETS = [f"[ {second}.1] usb 2-1: reset SuperSpeed USB device number 2 using xhci_hcd\n" for second in range(4)]
 RARE = [line.replace(".1]", "000.1]") for line in (*RESETS, *(each.replace("[ ", "[ 9") for each in RESETS))]
+MAPS = "docker run --device='/dev/apex_0' frigate\n"
+LOADS = "Attempting to load TPU as pci:1\n"
 FIRMWARE = "[ 9.1] usb 2-1: device firmware changed\n"
 GONE = "[ 9.2] usb 2-1: USB disconnect, device number 2\n"
 BACK = "[ 9.5] usb 2-1: new SuperSpeed USB device number 3 using xhci_hcd\n"
@@ -45,6 +47,10 @@ BACK = "[ 9.5] usb 2-1: new SuperSpeed USB device number 3 using xhci_hcd\n"
         ("Bus 002 Device 002: ID 18d1:9302 Google Inc.\n", {"usb-only"}),
         (f"gasket/1.0, 6.8.12-4-pve, x86_64: installed\n$ uname -r\n6.8.12-8-pve\n{CARD}", {"driver-of-other-kernel"}),
         (f"{NODE}otto adm cdrom sudo plugdev\n", {"user-not-in-group"}),
+        ("detectors:\n  coral:\n    type: edgetpu\n    device: usb\n" + NODE, {"wrong-bus"}),
+        (f"{NODE}{NODE.replace('apex_0', 'apex_1').replace('120, 0', '120, 1')}{MAPS}{LOADS}", {"mapped-too-few"}),
+        (f"{NODE}{LOADS}", {"bad-device-string"}),
+        ("".join(RARE), {"repeated-resets"}),
         ("\u63a8\u7406 7\u6beb\u79d2\n", {"fast"}),
         ("\u0437\u0430 45 \u043c\u0441.\n", {"slow-inference"}),
     ],
@@ -122,3 +128,31 @@ def test_a_configuration_gives_the_detectors() -> None:
 def test_what_does_not_follow(text: str, name: str) -> None:
     """Few or rare resets, a stick that came back, a card beside it, and fitting kernels and groups are no sign."""
     assert name not in signs_of(text)
+
+
+ROOT_HUB = "crw-rw-r-- 1 root root 189, 384 Feb  3 17:20 001\n"
+STICK_NODE = "crw-rw-r-- 1 root root 189, 391 Feb  3 17:41 008\n"
+
+
+def test_nodes_of_root_hubs_say_nothing_of_the_stick() -> None:
+    """The minor of a node tells bus and device: ``ls`` of a bus prints the root hub as well."""
+    assert "node-of-root-group" not in signs_of(ROOT_HUB)
+    assert "node-of-root-group" in signs_of(STICK_NODE)
+
+
+def test_errors_of_another_card_are_not_those_of_the_edge_tpu() -> None:
+    """A line of the log that names a disk is about the disk."""
+    listing = (
+        "01:00.0 Non-Volatile memory controller [0108]: Samsung [144d:a808]\n"
+        "03:00.0 System peripheral [0880]: Global Unichip Corp. Coral Edge TPU [1ac1:089a]\n"
+    )
+    error = "[ 1.1] nvme 0000:01:00.0: PCIe Bus Error: severity=Corrected, type=Physical Layer, (Receiver ID)\n"
+    assert "k:pcie-bus-error" not in signs_of(listing + error)
+    assert "k:pcie-bus-error" in signs_of(listing + error.replace("nvme 0000:01", "apex 0000:03"))
+
+
+def test_what_the_library_did_not_find_is_no_failure_where_it_goes_on() -> None:
+    """With results below, "no device of type Apex (PCIe)" is chatter."""
+    chatter = "I tflite/edgetpu_manager_direct.cc:471] No device of type Apex (PCIe) is available.\n"
+    assert "attempt-failed" in signs_of(chatter)
+    assert "attempt-failed" not in signs_of(f"{chatter}-------RESULTS--------\n")

@@ -1,0 +1,93 @@
+"""The notions of a clause: those of its words, of words beside each other, and whether it denies them."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from etpu_doctor.evidence.denial import DENYING, denies_glued, denies_trouble, quietened
+from etpu_doctor.knowledge.words import SIGNED, lexicon
+
+_FIRST_GLUED = "\u2e80"
+"""Before it in Unicode are no scripts without blanks that are known here."""
+
+_DENIED_ALONE = frozenset({"vm", "container"})
+_KEPT = frozenset({"cable", "port", "hub", "computer", "supply", "coral", "tpu"})
+_SUPPLIED = frozenset({"powered", "supply"})
+
+
+def clause_tags(clause: str, *, is_question: bool) -> frozenset[str]:
+    """The notions of a clause in lower case; those that it affirms or denies end with a sign."""
+    known = lexicon()
+    tags_of = known.tags
+    found: set[str] = set()
+    before: frozenset[str] = frozenset()
+    for token in tokens().findall(clause):
+        tags = tags_of(token)
+        if tags and before:
+            tags = _with_neighbour(tags, before, found)
+        before = tags_of(token)
+        if tags:
+            found |= tags
+        elif not token.isalnum():
+            # "m.2-slot" is "m.2" and "slot", and "lsusb'de" is "lsusb".
+            for part in token.split("-"):
+                found |= known.tags(part) or frozenset().union(*map(known.tags, filter(_is_word, pieces().split(part))))
+    # The pattern takes long to compile, and most clauses that are not ASCII are French or German.
+    if not clause.isascii() and max(clause) >= _FIRST_GLUED and _glued_script().search(clause):
+        found |= _glued_tags(clause)
+        if denies_glued(clause):
+            found = quietened(found)
+    if "problem" in found and not is_question:
+        # "No problem" is good news, "a problem" is not, and who asks whether it is one does not know.
+        found.add("works" if found & DENYING else "fails")
+    if denies_trouble(clause, found):
+        found = quietened(found)
+    sign = "-" if "not" in found and "problem" not in found else "+"
+    found.update(f"{tag}{sign}" for tag in SIGNED.intersection(found))
+    return frozenset(found)
+
+
+def _with_neighbour(tags: frozenset[str], before: frozenset[str], found: set[str]) -> frozenset[str]:
+    """What a word means behind its neighbour: "no VM" is none, "same cable" is a notion of its own."""
+    if not DENYING.isdisjoint(before):
+        if not _SUPPLIED.isdisjoint(tags):
+            found.add("unpowered")
+        if "coralname" in tags:
+            found.add("none-coral")
+        return tags - _DENIED_ALONE
+    if "same" in before:
+        found.update(f"same-{tag}" for tag in _KEPT.intersection(tags))
+    return tags
+
+
+def _is_word(piece: str) -> bool:
+    """The 1 of "6.0.1" counts nothing."""
+    return not piece.isdecimal()
+
+
+@cache
+def tokens() -> re.Pattern[str]:
+    """Words, also those of several parts."""
+    return re.compile(r"\w{1,40}(?:[-'.+]\w{1,40}){0,4}")
+
+
+@cache
+def pieces() -> re.Pattern[str]:
+    """Where a word of several parts is taken apart."""
+    return re.compile(r"[-'.+]")
+
+
+@cache
+def _glued_script() -> re.Pattern[str]:
+    return re.compile(r"[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uffdc]")
+
+
+def _glued_tags(clause: str) -> set[str]:
+    """Notions in a script without blanks, the longest words first: they hold shorter ones that mean another thing."""
+    found: set[str] = set()
+    for word, tags in lexicon().glued:
+        if word in clause:
+            found |= tags
+            clause = clause.replace(word, " ")
+    return found
