@@ -6,7 +6,6 @@ does not answer is being enumerated, the lock of the hub above is held: seen to 
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from types import FrameType
 
@@ -34,6 +33,8 @@ def within(limit_seconds: float, read: Callable[[], bytes]) -> bytes:
 
     The wait can only be broken off by a signal, and signals reach the main thread only: elsewhere there is no limit.
     """
+    import signal  # noqa: PLC0415 - a millisecond, and a pasted thread reads no attribute
+
     try:
         before = signal.signal(signal.SIGALRM, _ring)
     except ValueError:

@@ -33,6 +33,9 @@ _PAIRS = (
     ("coral", "npu"),
     ("dual", "boot"),
 )
+_TOLD = frozenset({"drops", "fails", "hot", "hot+", "slow", "slow+", "works-", "listed-"})
+"""Trouble that somebody has read of is not the reporter's."""
+
 _KEPT_IN_ADVICE = frozenset({"coral", "tpu", "rival", "cloud", "container", "return_"})
 _MANY = 3
 _SUBJECTS = frozenset({"coral", "tpu", "rival", "cloud", "container"})
@@ -244,6 +247,9 @@ def _read_sentence(text: str, where: str) -> _Sentence:
     if is_question:
         clauses = _of_question(clauses)
     tags = frozenset().union(*clauses)
+    if "hearsay" in tags:
+        clauses = tuple(clause - _TOLD for clause in clauses)
+        tags -= _TOLD
     if "computer" in tags and _count_computers(lowered) >= _MANY:
         tags |= {"many-computers"}
     if "process" in tags and len(_applications().intersection(tokens().findall(lowered))) > 1:

@@ -128,8 +128,9 @@ def _without_fault(machine: Machine, signs: dict[str, list[Sign]]) -> Diagnosis:
     if good:
         # A failure that is told of beside times that are good is over.
         failing = None
+    slow = "slow-inference" in signs and "fast" not in signs
     shown = works or bool(machine.edge_tpus) or "tpu" in signs or "apex-node" in signs or "frigate-tpu-found" in signs
-    if shown and failing is None:
+    if shown and failing is None and not slow:
         count = len(machine.edge_tpus) or len(signs.get("apex-node", ())) or 1
         plural = "s" if count > 1 else ""
         return Diagnosis(

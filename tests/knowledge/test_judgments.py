@@ -18,7 +18,7 @@ from etpu_doctor.knowledge.words import sayings
 from etpu_doctor.report.report import Cause
 
 READY = judgments()
-SOURCE = Path(signs_module.__file__).read_text(encoding="utf-8")
+SOURCE = "".join(path.read_text(encoding="utf-8") for path in Path(signs_module.__file__).parent.glob("thread*.py"))
 TICKET = (Path(signs_module.__file__).parent.parent / "evidence" / "ticket.py").read_text(encoding="utf-8")
 MADE = set(re.findall(r'"([a-z0-9-]{2,40})"', SOURCE + TICKET))
 """Names of signs that the code gives."""

@@ -21,7 +21,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-TICKETS = Path(__file__).resolve().parent.parent / "data" / "tickets" / "tickets.toml"
+TICKETS = Path(__file__).resolve().parent.parent / "data" / "tickets"
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,8 +37,9 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def cases() -> list[Case]:
-    """Every thread of the file."""
-    return msgspec.convert(tomllib.loads(TICKETS.read_text(encoding="utf-8"))["ticket"], list[Case])
+    """Every thread of the files: small ones, then longer ones."""
+    texts = (TICKETS.joinpath(name).read_text(encoding="utf-8") for name in ("tickets.toml", "threads.toml"))
+    return [case for text in texts for case in msgspec.convert(tomllib.loads(text)["ticket"], list[Case])]
 
 
 def evidence_of(text: str | bytes, name: str = "ticket.txt") -> Evidence:
