@@ -65,7 +65,7 @@ def _none_of() -> re.Pattern[str]:
     """None of what is counted behind it."""
     return re.compile(
         "(?<![\\w.,:-])(?:(?:0|zero|null|zéro|cero|nul|nulla|nula|noll|s\u0131f\u0131r|zerowych|ноль|零|ゼロ)\\b ?"
-        r"|(?P<no>no|nothing|nichts|rien|niente|niets|ничего|"
+        r"|(?P<no>no|nothing(?= drops| disconnect)|"
         r"not (?:a single|one(?: single)?)|kein(?:e[nr]?)?(?: einzige[nr]?)?|aucune?|ning[uú]na?|"
         r"ningún|ni una?(?: sola?)?|"
         r"nessuna?|nenhuma?|geen(?: enkele)?|żaden|żadn\w{1,3}|ani jedn\w{1,4}|ни одно\w{1,3}|ни разу не|žádn\w{1,3}|"

@@ -86,7 +86,7 @@ class Ticket:
                 # A message of the kernel that somebody quotes in a sentence.
                 self._words.feed(line, is_message=True)
                 self._take_messages(line)
-            elif "RIP: " in text or "denied" in text or "DENIED" in text:
+            elif "RIP: " in text or "denied" in text or "DENIED" in text or "invalid opcode" in text:
                 # Of what stands in the log, these are not known by the device that they name.
                 self._take_messages(line)
         elif isinstance(taken_by, Lsusb):

@@ -244,6 +244,8 @@ def _read_sentence(text: str, where: str) -> _Sentence:
     clauses = tuple(
         filter(None, (clause_tags(clause, is_question=is_question) for clause in _clause_ends().split(lowered)))
     )
+    # What somebody supposes is not what was seen.
+    clauses = tuple(clause & _KEPT_IN_ADVICE if "hedge" in clause else clause for clause in clauses)
     if is_question:
         clauses = _of_question(clauses)
     tags = frozenset().union(*clauses)

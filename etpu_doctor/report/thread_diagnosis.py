@@ -32,6 +32,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "msi-x-interrupts": frozenset({"pcie-link-or-slot", "apex-module-not-loaded"}),
     "wrong-device-string": frozenset({"frigate-config", "autosuspend-or-reset"}),
     "aspm": frozenset({"pcie-link-or-slot"}),
+    "pcie-link-or-slot": _EXPLAINS["pcie-link-or-slot"] | {"dual-tpu-single-lane"},
     "hardware-defective": frozenset({"no-device-visible", "cable-or-port-signal", "autosuspend-or-reset"}),
     "model-not-compiled": frozenset({"frigate-config"}),
     "architecture-cpu-unsupported": frozenset({"runtime-missing", "runtime-mismatch", "python-unsupported"}),

@@ -33,6 +33,9 @@ def derived_signs(machine: Machine, signs: dict[str, list[Sign]]) -> Iterator[Si
     strings = {sign.values.get("device"): sign for sign in signs.get("option-device", ())}
     if len(strings) > 1:
         yield _renamed(next(iter(strings.values())), "two-device-strings")
+    releases = {sign.values.get("release"): sign for sign in signs.get("edge-tpu-runtime-package", ())}
+    if len(releases) > 1:
+        yield _renamed(next(iter(releases.values())), "two-releases-named")
     named = {sign.values.get("device"): sign for sign in signs.get("device-string-named", ())}
     if len(named) > 1:
         yield _renamed(next(iter(named.values())), "two-strings-named")
