@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -39,7 +40,12 @@ def _renamed(report: Report, say: Callable[[str], str]) -> Report:
             for result in report.smoke
         ),
         diagnosis=msgspec.structs.replace(report.diagnosis, summary=say(report.diagnosis.summary)),
+        plan=report.plan if report.plan is msgspec.UNSET else _plan(report.plan, say),
     )
+
+
+def _plan(plan: dict[str, Any], say: Callable[[str], str]) -> dict[str, Any]:
+    return {**plan, "edge_tpus": [{**tpu, "place": say(tpu["place"])} for tpu in plan["edge_tpus"]]}
 
 
 def _finding(finding: Finding, say: Callable[[str], str]) -> Finding:

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from etpu_doctor.cli import common, exit_codes
+from etpu_doctor.cli import common, exit_codes, planning
 from etpu_doctor.cli.errors import UsageError
 from etpu_doctor.cli.output import text_stream, wants_ascii
 from etpu_doctor.evidence.errors import EvidenceError
 from etpu_doctor.wizard.labels import LabelError, Labels, default_path
+from etpu_doctor.wizard.plans import How, Plans
 from etpu_doctor.wizard.session import Session
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def _parser() -> common.Parser:
     common.add_source(parsing)
     common.add_host(parsing)
     common.add_judgment(parsing)
+    planning.add_models(parsing, what="the last step has")
     parsing.add_argument("--demo", nargs="?", const="", metavar="NAME", help="replay a demo, marked on every screen")
     parsing.add_argument("--plain", action="store_true", help="numbered questions on plain lines instead of a screen")
     parsing.add_argument("--answers", metavar="FILE", help="with --plain: answers from this file, one a line")
@@ -54,17 +56,29 @@ def _parser() -> common.Parser:
 def _session(options: argparse.Namespace) -> Session:
     if options.demo is not None and options.sources:
         raise UsageError("--demo and --from are two replays; choose one")
+    # Before the first screen: a file that is no model is told as by every other command.
+    models = planning.models_of(options)
     replay = _replay(options)
+    plans = Plans(_how(options), models)
     if replay is not None:
         # A replay is not this machine: names given to its ports are forgotten with it.
-        return Session(replay, Labels(), is_replay=True)
+        return Session(replay, Labels(), plans=plans, is_replay=True)
     if not os.path.isdir(options.root):
         raise EvidenceError(options.root, "no such directory")
     try:
         labels = Labels(default_path() if options.root == "/" else None)
     except LabelError as error:
         raise EvidenceError(default_path(), str(error)) from None
-    return Session(_live(options), labels)
+    return Session(_live(options), labels, plans=plans)
+
+
+def _how(options: argparse.Namespace) -> How:
+    sources = tuple(options.sources or ())
+    if options.demo is not None:
+        from etpu_doctor.demos import DEFAULT, folder_of  # noqa: PLC0415 - only for a replay
+
+        sources = (folder_of(options.demo or DEFAULT),)
+    return How(common.request_of(options), tuple(planning.options_of(options)), sources)
 
 
 def _replay(options: argparse.Namespace) -> Feed | None:

@@ -9,14 +9,15 @@ from typing import Literal
 
 import msgspec
 
-from etpu_doctor.placement.assign import Problem, SharedLink, Solution, Task, solve
+from etpu_doctor.placement.assign import solve
 from etpu_doctor.placement.forecast import latency
+from etpu_doctor.placement.problem import Problem, SharedLink, Solution, Task
 from etpu_doctor.placement.profile import PARAMETER_MEMORY_BYTES, Profile
 from etpu_doctor.placement.sites import Lane, Site, Sites
 from etpu_doctor.placement.swap import Swap, fit_together, groups, swaps
 from etpu_doctor.placement.together import Share, SiteShare, Together, together
 
-LimitKind = Literal["uplink", "link", "compute", "swaps", "edge-tpu", "nothing", "unknown"]
+LimitKind = Literal["uplink", "link", "compute", "swaps", "edge-tpu", "host", "nothing", "unknown"]
 
 _UNKNOWN_MB_S = 35.0
 _SPLIT_FROM = 0.2
@@ -33,7 +34,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """The one thing that limits: ``subject`` is the link or the Edge TPU."""
+    """The one thing that limits: ``subject`` is the link or the Edge TPU. Of the ``host`` only measuring tells."""
 
     kind: LimitKind
     subject: str | None = None

@@ -7,6 +7,7 @@ import msgspec
 from etpu_doctor.facts.host import Clock
 from etpu_doctor.smoke.expected import clock_mhz
 from etpu_doctor.topology.bandwidth import Neighbour, hop_mb_s, shared_uplinks, usable_mb_s
+from etpu_doctor.topology.free_ports import is_on_secondary_port
 from etpu_doctor.topology.machine import EdgeTpu, Machine, Transport
 
 LaneId = tuple[str, str]
@@ -32,6 +33,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
     ``mb_s``: what the narrowest link on its way carries; ``None`` where no rate on it is known. ``clock_known`` is
     false for a USB one where the evidence does not say which libedgetpu is used; it is then taken to be the maximum.
+    ``is_doubtful``: on a port that Coral's documentation excludes; it is taken where the others are taken.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     mb_s: float | None = None
     mhz: int
     clock_known: bool
+    is_doubtful: bool = False
     tpu: EdgeTpu
 
 
@@ -52,7 +55,7 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sites(msgspec.Struct, frozen=True, kw_only=True):
-    """All places for models, those that libedgetpu itself prefers first; and all links on their ways."""
+    """All places for models, those that libedgetpu itself prefers first, doubtful ones last; and all their links."""
 
     sites: tuple[Site, ...]
     left_out: tuple[LeftOut, ...]
@@ -74,9 +77,11 @@ def sites_of(machine: Machine) -> Sites:
             usable.append(tpu)
         else:
             left_out.append(LeftOut(id=tpu.id, why=why))
-    usable.sort(key=_preference)
+    doubtful = {tpu.id for tpu in usable if is_on_secondary_port(machine, tpu)}
+    usable.sort(key=lambda tpu: (tpu.id in doubtful, *_preference(tpu)))
     lanes = _lanes(machine, usable)
-    return Sites(sites=tuple(_site(tpu, lanes, clock) for tpu in usable), left_out=tuple(left_out), lanes=lanes)
+    sites = (msgspec.structs.replace(_site(tpu, lanes, clock), is_doubtful=tpu.id in doubtful) for tpu in usable)
+    return Sites(sites=tuple(sites), left_out=tuple(left_out), lanes=lanes)
 
 
 def _why_not(machine: Machine, tpu: EdgeTpu) -> str | None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from etpu_doctor.report.escape import code_span, fence, for_markdown
 from etpu_doctor.report.report import Report
 from etpu_doctor.report.smoke import smoke_texts, tools_text
@@ -38,6 +40,7 @@ def render(report: Report) -> str:
     lines += [*_devices(report), *_tree(report), *_smoke(report)]
     for finding in report.findings:
         lines += _finding(finding)
+    lines += _plan(report)
     return "\n".join([*lines, *_footer(report)]) + "\n"
 
 
@@ -94,6 +97,28 @@ def _finding(finding: Finding) -> Iterator[str]:
         yield from (f"{number}. {for_markdown(step)}" for number, step in enumerate(remedy.steps, 1))
     for command in remedy.commands:
         yield from _command(command)
+
+
+def _plan(report: Report) -> Iterator[str]:
+    """Which model belongs on which Edge TPU, where models were given."""
+    if report.plan is msgspec.UNSET:
+        return
+    from etpu_doctor.report.plan_brief import brief_in  # noqa: PLC0415 - only where there is a plan
+
+    told = brief_in(report)
+    yield from ("", "### Plan", "", f"{for_markdown(told.sentence)}.")
+    if told.placed:
+        yield from ("", "| Model | Edge TPU | To expect |", "|---|---|---|")
+    for each in told.placed:
+        yield f"| {code_span(each.model)} | {for_markdown(each.device)} | {for_markdown(each.forecast)} |"
+    if told.limit:
+        yield from ("", f"**What limits:** {for_markdown(told.limit)}")
+    if told.left_out:
+        yield ""
+        yield from (f"- {for_markdown(text)}" for text in told.left_out)
+    if told.command:
+        yield from ("", "The code for it:", "")
+        yield from fence([told.command], "sh")
 
 
 def _fact(fact: Fact) -> str:

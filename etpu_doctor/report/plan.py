@@ -144,7 +144,10 @@ class Unplaced(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole plan; ``what_if`` is the description of hardware that is not there."""
+    """The whole plan; ``what_if`` is the description of hardware that is not there.
+
+    ``command`` prints this plan with its code, quoted for a POSIX shell.
+    """
 
     schema: str = SCHEMA
     tool: Tool
@@ -166,6 +169,7 @@ class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
     code: tuple[SetupFile, ...] = ()
     code_notes: tuple[str, ...] = ()
     measured: Measured | None = None
+    command: str | None = None
 
 
 class Extras(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,12 +181,14 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True):
     code: tuple[SetupFile, ...] = ()
     code_notes: tuple[str, ...] = ()
     measured: Measured | None = None
+    command: str | None = None
 
 
 def report_on(plan: Plan, report: Report, extras: Extras) -> PlanReport:
     """The report of a plan for the machine of a report."""
     places = place_text(report)
     slow = (_slow_note(site) for site in plan.sites.sites if is_slow(site.tpu))
+    doubtful = (_doubt_note(site) for site in plan.sites.sites if site.is_doubtful)
     return PlanReport(
         tool=Tool(version=__version__),
         generated_at=timestamp(),
@@ -199,20 +205,25 @@ def report_on(plan: Plan, report: Report, extras: Extras) -> PlanReport:
             for each in swaps
         ),
         uplinks=tuple(_uplink(each) for each in plan.together.lanes if _is_shared(each)),
-        limit=plan.limit,
+        limit=plan.limit if extras.measured is None else extras.measured.limit or plan.limit,
         is_optimal=plan.is_optimal,
         cost_model=COST_MODEL,
         suggestions=plan.suggestions,
-        notes=(*extras.notes, *plan.notes, *slow),
+        notes=(*extras.notes, *plan.notes, *slow, *doubtful),
         code=extras.code,
         code_notes=extras.code_notes,
         measured=extras.measured,
+        command=extras.command,
     )
 
 
 def _slow_note(site: Site) -> str:
     could = speed_words(site.tpu.expected_speed_mbps)
     return f"{site.id} runs at {speed_words(site.tpu.speed_mbps)} where {could} is possible: see etpu-doctor check."
+
+
+def _doubt_note(site: Site) -> str:
+    return f"{site.id} is on a port where Edge TPUs may not work, so it is taken last: see etpu-doctor check."
 
 
 def _model(profile: Profile, profiles: Sequence[Profile]) -> ModelRow:
@@ -344,7 +355,17 @@ def _rounded(value: float | None) -> float | None:
 
 def lines(report: PlanReport, width: int) -> Iterator[str]:
     """The text face, fit for a terminal, in lines of ``width`` columns; code and commands are never broken."""
-    yield from _text(_verdict(report), width, indent=0)
+    yield from _text(verdict_text(report), width, indent=0)
+    for heading, rows in sections(report):
+        yield ""
+        yield heading
+        for depth, text in rows:
+            yield from _text(text, width, indent=_INDENT * depth) if depth < 9 else [f"        {for_terminal(text)}"]
+    yield from _code(report, width)
+
+
+def sections(report: PlanReport) -> Iterator[tuple[str, list[Row]]]:
+    """The plan without its code: headings with their rows, where there are any. Not yet fit for a terminal."""
     for heading, rows in (
         ("Models", _model_rows(report)),
         ("Edge TPUs", _tpu_rows(report)),
@@ -357,11 +378,7 @@ def lines(report: PlanReport, width: int) -> Iterator[str]:
     ):
         known = list(rows)
         if known:
-            yield ""
-            yield heading
-        for depth, text in known:
-            yield from _text(text, width, indent=_INDENT * depth) if depth < 9 else [f"        {for_terminal(text)}"]
-    yield from _code(report, width)
+            yield heading, known
 
 
 Row = tuple[int, str]
@@ -374,7 +391,8 @@ def _text(text: str, width: int, *, indent: int) -> Iterator[str]:
         yield f"{lead}{'  ' if number else ''}{line}"
 
 
-def _verdict(report: PlanReport) -> str:
+def verdict_text(report: PlanReport) -> str:
+    """How many models on how many Edge TPUs, and whether that is the best, in a sentence."""
     models, tpus = len(report.models), len(report.edge_tpus)
     many = f"{models} model{'s' * (models != 1)} on {tpus} Edge TPU{'s' * (tpus != 1)}"
     if not report.assignment:
@@ -443,9 +461,9 @@ def _assignment_rows(report: PlanReport) -> Iterator[Row]:
     strings = {tpu.id: tpu.delegate_device for tpu in report.edge_tpus}
     for row in report.assignment:
         yield 1, f"{row.model} on {strings[row.tpu] or row.tpu} ({row.tpu}): {row.why}"
-        yield 2, f"alone    {_latency_text(row.latency_ms)}, {_rate_text(row.rate_alone)}"
-        yield 2, f"together {_latency_text(row.latency_together_ms)}, {_rate_text(row.rate_together)}"
-        yield 2, f"{_BASIS[row.latency_ms.basis]}: {row.how}"
+        yield 2, f"alone    {latency_text(row.latency_ms)}, {rate_text(row.rate_alone)}"
+        yield 2, f"together {latency_text(row.latency_together_ms)}, {rate_text(row.rate_together)}"
+        yield 2, f"{BASIS_WORDS[row.latency_ms.basis]}: {row.how}"
         if row.reload_share:
             often = "each inference" if row.reload_share == 1 else f"up to {row.reload_share:.0%} of the inferences"
             cost = "unknown time" if row.reload_ms is None else f"{row.reload_ms:.1f} ms"
@@ -454,10 +472,11 @@ def _assignment_rows(report: PlanReport) -> Iterator[Row]:
             yield 2, f"held back by {row.held_back_by}"
 
 
-_BASIS = {"computed": "computed", "published": "computed and published by Coral"}
+BASIS_WORDS = {"computed": "computed", "published": "computed and published by Coral"}
 
 
-def _latency_text(number: Number) -> str:
+def latency_text(number: Number) -> str:
+    """``3.0 ms (2.5 to 3.6)``, ``at least 0.8 ms``."""
     if number.value is None:
         return "latency unknown"
     if number.at_least:
@@ -466,7 +485,8 @@ def _latency_text(number: Number) -> str:
     return f"{number.value:.1f} ms{span}"
 
 
-def _rate_text(number: Number) -> str:
+def rate_text(number: Number) -> str:
+    """``330/s (280 to 400)``, ``at most 1176/s``."""
     if number.value is None:
         return "rate unknown"
     if number.at_least:
@@ -496,6 +516,7 @@ def _measured_rows(report: PlanReport) -> Iterator[Row]:
         return
     for row in report.measured.rows:
         yield 1, f"{row.model} on {row.tpu}: {row.text}"
+        yield from ((2, remark) for remark in row.remarks)
     for note in report.measured.notes:
         yield 1, note
 

@@ -5,7 +5,7 @@ Version ``etpu-doctor/report/1``; within a major version fields are only added.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -164,7 +164,10 @@ class ReportError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole report. With ``error`` set, everything else is empty."""
+    """The whole report. With ``error`` set, everything else is empty.
+
+    ``plan`` is there only where models were given: what ``etpu-doctor plan --json`` prints, ``etpu-doctor/plan/1``.
+    """
 
     schema: str = SCHEMA
     tool: Tool
@@ -177,3 +180,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     diagnosis: Diagnosis
     smoke: tuple[SmokeResult, ...] = ()
     error: ReportError | None = None
+    # Not by its type, report.plan.PlanReport: a report without a plan imports nothing of placement.
+    plan: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET

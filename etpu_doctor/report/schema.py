@@ -9,12 +9,14 @@ from typing import Any
 
 import msgspec
 
+from etpu_doctor.report.plan import PlanReport
 from etpu_doctor.report.report import SCHEMA, Report
 
 
 def generate() -> str:
     """The schema (draft 2020-12) as text."""
-    (schema,), components = msgspec.json.schema_components([Report], ref_template="#/$defs/{name}")
+    (schema, plan), components = msgspec.json.schema_components([Report, PlanReport], ref_template="#/$defs/{name}")
+    components["Report"]["properties"]["plan"] = plan
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": SCHEMA,

@@ -166,6 +166,7 @@ def render(report: Report, *, color: Color, ascii_only: bool, width: int | None,
     _smoke(page, report)
     _findings(page, report)
     _next(page, report)
+    _plan(page, report)
     _limits(page, report)
 
 
@@ -338,6 +339,32 @@ def _next(page: _Page, report: Report) -> None:
     for command in commands:
         text = f"{command.command} ({command.why})"
         page.put(*_hanging(page, "next", _one_line(page, text)))
+
+
+def _plan(page: _Page, report: Report) -> None:
+    """Which model belongs on which Edge TPU, where models were given."""
+    if report.plan is msgspec.UNSET:
+        return
+    from etpu_doctor.report.plan_brief import brief_in, command_lines  # noqa: PLC0415 - only where there is a plan
+
+    told = brief_in(report)
+    page.gap()
+    _labelled(page, "Plan", told.sentence)
+    for each in told.placed:
+        _block_of(page, "runs", f"{each.model} -> {each.device}: {each.forecast}")
+    _block_of(page, "limit", told.limit or "")
+    for text in told.left_out:
+        _block_of(page, "out", text)
+    room = page.width - _text_indent(page) - 2
+    for index, line in enumerate(command_lines(page.clean(told.command or ""), room)):
+        head, mark = ("", GAP) if index else ("code", "$ ")
+        page.put(*_hanging(page, head, "")[:2], _Span(mark), _Span(line, "command"))
+
+
+def _block_of(page: _Page, head: str, text: str) -> None:
+    """A text with its head, where there is one."""
+    for index, line in enumerate(page.wrap(text, _text_indent(page)) if text else ()):
+        page.put(*_hanging(page, "" if index else head, line))
 
 
 def _one_line(page: _Page, text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -14,14 +13,14 @@ from etpu_doctor.facts.smoke import SoakPoint
 from etpu_doctor.facts.smoke_progress import Progress, Stage
 from etpu_doctor.rules.thermal.throttled import heat_of
 from etpu_doctor.smoke import jobs
-from etpu_doctor.smoke.crew import Crew, CrewError
+from etpu_doctor.smoke.crew import Crew
 from etpu_doctor.smoke.jobs import Channels, Event, Job, OutputsFile
 from etpu_doctor.smoke.plan import Plan
 from etpu_doctor.smoke.sample import median
+from etpu_doctor.smoke.team import Team, fresh_first
 from etpu_doctor.smoke.trial import Trial, apply
 from etpu_doctor.topology.machine import EdgeTpu
 
-_MILESTONES = (jobs.Opened, jobs.Ready, jobs.Done, jobs.Ended)
 _SOAK_PROGRESS_SECONDS = 1.0
 _PROGRESS_SECONDS = 0.25
 
@@ -54,43 +53,30 @@ class Bench:
     """One session of workers on some Edge TPUs. ``trials`` and ``soaks`` are by the id of the Edge TPU."""
 
     def __init__(self, crew: Crew, plan: Plan, watch: Watcher, warmth: Warmth) -> None:
-        self._crew = crew
+        self._team = Team(crew, self._hear)
         self._plan = plan
         self._watch = watch
         self._warmth = warmth
-        self._tasks: dict[int, EdgeTpu] = {}
-        self.trials: dict[str, Trial] = {}
         self.soaks: dict[str, list[SoakPoint]] = {}
+
+    @property
+    def trials(self) -> dict[str, Trial]:
+        """What came of each."""
+        return self._team.trials
 
     def run(self, tpus: Sequence[EdgeTpu], reference: Channels | OutputsFile | None) -> None:
         """Test them all; when this returns, every process is at its end."""
-        alone = self._plan.alone and len(tpus) > 1
-        tasks = self._open(tpus, reference, rounds=2 if alone else 1)
-        for task in tasks if alone else ():
-            self._wait([task], lambda trial: trial.ready)
-            self._crew.go(task)
-            self._wait([task], lambda trial: bool(trial.rounds) and trial.rounds[0].done)
-        for task in tasks if alone else ():
-            self._crew.go(task)
-        self._wait(tasks, lambda trial: trial.ended)
-
-    def _open(self, tpus: Sequence[EdgeTpu], reference: Channels | OutputsFile | None, rounds: int) -> list[int]:
-        """Start the jobs: fresh sticks one after the other, because each changes the numbers of the others."""
-        fresh = [tpu for tpu in tpus if tpu.state == "dfu"]
-        tasks = {}
-        for tpu in (*fresh, *(tpu for tpu in tpus if tpu.state != "dfu")):
-            self.trials[tpu.id] = Trial()
+        team, alone = self._team, self._plan.alone and len(tpus) > 1
+        for tpu in fresh_first(tpus):
             self._say(tpu, "opening")
-            try:
-                task = self._crew.start(self._job(tpu, reference, rounds))
-            except CrewError as error:
-                self.trials[tpu.id] = Trial(ended=True, lost=str(error))
-                continue
-            tasks[tpu.id] = task
-            self._tasks[task] = tpu
-            if tpu.state == "dfu":
-                self._wait([task], lambda trial: trial.open_ms is not None)
-        return [tasks[tpu.id] for tpu in tpus if tpu.id in tasks]
+            team.start(tpu, self._job(tpu, reference, rounds=2 if alone else 1))
+        for tpu in tpus if alone else ():
+            team.wait([tpu], lambda trial: trial.ready)
+            team.go(tpu)
+            team.wait([tpu], lambda trial: bool(trial.rounds) and trial.rounds[0].done)
+        for tpu in tpus if alone else ():
+            team.go(tpu)
+        team.wait(tpus, lambda trial: trial.ended)
 
     def _job(self, tpu: EdgeTpu, reference: Channels | OutputsFile | None, rounds: int) -> Job:
         plan = self._plan
@@ -112,23 +98,11 @@ class Bench:
             limits=plan.limits,
         )
 
-    def _wait(self, tasks: Sequence[int], is_reached: Callable[[Trial], bool]) -> None:
-        """Take events until each of the jobs has reached something or its end. Limits end every job, so this ends."""
-        trials = [self.trials[self._tasks[task].id] for task in tasks]
-        while any(not trial.ended and not is_reached(trial) for trial in trials):
-            for event in self._crew.events(time.monotonic() + 1):
-                self._take(event)
-                if isinstance(event, _MILESTONES):
-                    break
-
-    def _take(self, event: Event) -> None:
-        tpu = self._tasks[event.task]
-        trial = self.trials[tpu.id]
-        apply(trial, event)
+    def _hear(self, tpu: EdgeTpu, event: Event) -> None:
         if isinstance(event, jobs.Progress):
             self._note_progress(tpu, event)
         elif isinstance(event, jobs.Ended):
-            self._say(tpu, "done", runs=trial.timed_runs)
+            self._say(tpu, "done", runs=self.trials[tpu.id].timed_runs)
         elif isinstance(event, jobs.Opened):
             self._say(tpu, "opened")
 

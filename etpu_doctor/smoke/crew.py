@@ -30,6 +30,7 @@ from etpu_doctor.smoke.jobs import (
     Firmware,
     First,
     Hello,
+    Host,
     Job,
     Listed,
     Model,
@@ -92,6 +93,7 @@ _Message: TypeAlias = (
     | Progress
     | Turns
     | Done
+    | Host
     | Ended
 )
 
@@ -123,7 +125,7 @@ class _Task:
         if self.is_killed:
             return
         self.waits = isinstance(event, Ready) and self.job.hold
-        self.waits |= isinstance(event, Done) and event.round < self.job.rounds
+        self.waits |= isinstance(event, Done) and (event.round < self.job.rounds or self.job.host_work)
         self.deadline = None if self.waits else event.at_seconds + self._limit_seconds()
 
     def go(self) -> None:

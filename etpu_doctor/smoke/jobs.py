@@ -72,10 +72,15 @@ class OutputsFile(msgspec.Struct, frozen=True, kw_only=True, tag="file", tag_fie
 
 
 class Guest(msgspec.Struct, frozen=True, kw_only=True):
-    """A further model on a job's device; nothing runs if it is another one than ``model_sha256`` says."""
+    """A further model on a job's device; nothing runs if it is another one than ``model_sha256`` says.
+
+    ``rate`` and ``group`` as in ``Job``.
+    """
 
     model: str
     model_sha256: str | None = None
+    rate: float | None = None
+    group: str | None = None
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,8 +97,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
       often, and waits before each further round.
     * ``reference`` are the outputs to expect; without one every run must repeat the first of the same inputs.
     * ``write_outputs`` is a file for the outputs of each set of inputs, as an ``OutputsFile`` reads them.
-    * ``guests`` are models that take turns with it on the device: after each of its runs each of them runs once. A
-      round's runs and times count rounds of turns then, and ``Turns`` tells of the guests.
+    * ``guests`` are models that take turns with it on the device. Those with a ``rate`` (inferences a second) are due
+      at even intervals: who is due first runs first, one that is late runs at once, and due times that passed meanwhile
+      are missed. Those without one fill the time between, one after the other. ``Turns`` tells of all of them; a
+      round's ``runs`` count those of the job's own model. Models of one ``group`` keep their parameters side by side.
+    * ``host_work``: after the last round it waits for ``Crew.go`` once more, and times what an application does in
+      Python around an inference of each model.
     """
 
     model: str
@@ -111,6 +120,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     reference: Channels | OutputsFile | None = None
     write_outputs: str | None = None
     guests: tuple[Guest, ...] = ()
+    rate: float | None = None
+    group: str | None = None
+    host_work: bool = False
     progress_seconds: float = 1.0
     limits: Limits = Limits()
 
@@ -265,7 +277,7 @@ class First(Event, frozen=True, kw_only=True, tag="first"):
 
 
 class Progress(Event, frozen=True, kw_only=True, tag="progress"):
-    """Latencies since the last report, of the call ``invoke()`` alone.
+    """Latencies since the last report, of the call ``invoke()`` alone; none of models that take turns or have a rate.
 
     ``runs`` and ``elapsed_ms`` count from the round's beginning, without the first inference of all; ``wrong_runs``
     of the round gave wrong outputs so far.
@@ -278,21 +290,63 @@ class Progress(Event, frozen=True, kw_only=True, tag="progress"):
     wrong_runs: int = 0
 
 
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """Of some latencies, in milliseconds."""
+
+    median_ms: float
+    p95_ms: float
+
+
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """What a guest did in a round; ``wrong_runs`` gave other outputs than its first run of the same inputs."""
+    """What a model did in a round. Figures are ``None`` of no runs.
+
+    * ``switched_runs`` followed an inference of another group, and had to bring their parameters back if they have any;
+      ``switched`` are their figures, ``kept`` those of the others.
+    * ``late_runs`` began 1 ms or more after they were due, ``most_late_ms`` at most; ``missed_runs`` never began.
+    * ``wrong_runs`` gave other outputs than they must, or than the first run of the same inputs.
+    """
 
     model: str
     runs: int
-    median_ms: float
-    p95_ms: float
+    latency: Figures | None = None
+    switched: Figures | None = None
+    kept: Figures | None = None
+    switched_runs: int = 0
+    late_runs: int = 0
+    missed_runs: int = 0
+    most_late_ms: float = 0.0
     wrong_runs: int = 0
 
 
 class Turns(Event, frozen=True, kw_only=True, tag="turns"):
-    """The guests' part of a round, in their order; comes right before its ``Done``. Without guests there is none."""
+    """What each model did in a round, the job's own first; comes right before its ``Done``.
+
+    There is none of a model that is alone on the device and has no rate.
+    """
 
     round: int
     turns: tuple[Turn, ...]
+
+
+class HostWork(msgspec.Struct, frozen=True, kw_only=True):
+    """What Python does around an inference, in milliseconds of one processor: measured one after the other, alone.
+
+    * ``scaling_ms``: a picture of 1280x720 in RGB scaled to the input (NumPy, to the nearest pixel), made what the
+      input wants and given to the interpreter; ``None`` where the input is no picture (``no_scaling_because``).
+    * ``outputs_ms``: the outputs copied and dequantised, and the five best values of each found.
+    * ``failed_because``: the exception that ended it; then there is neither.
+    """
+
+    scaling_ms: float | None = None
+    no_scaling_because: str | None = None
+    outputs_ms: float | None = None
+    failed_because: str | None = None
+
+
+class Host(Event, frozen=True, kw_only=True, tag="host"):
+    """The work around an inference of each model, the job's own first."""
+
+    works: tuple[HostWork, ...]
 
 
 class OutputDigests(msgspec.Struct, frozen=True, kw_only=True):

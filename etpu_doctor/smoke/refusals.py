@@ -1,9 +1,10 @@
-"""Why there are no workers, as a cause and a sentence."""
+"""Why there are no workers, as a cause and a sentence, and whether others may do."""
 
 from __future__ import annotations
 
 from etpu_doctor.knowledge.messages import recognise
 from etpu_doctor.smoke.jobs import Refusal, Tried
+from etpu_doctor.smoke.tools import Tools
 
 _MISSING = "the interpreter has no TFLite runtime that can be used"
 
@@ -19,6 +20,11 @@ def judge_refusal(refusal: Refusal) -> tuple[str, str]:
         return _broken(refusal.tried)
     cause = "runtime-missing" if refusal.reason in ("no-runtime", "python-not-run", "not-understood") else "unknown"
     return cause, refusal.text or _MISSING
+
+
+def spare_for(tools: Tools, refusal: Refusal) -> Tools | None:
+    """The tools with the other runtime, where this one is there and cannot be used."""
+    return tools.spare if refusal.reason in ("runtime-broken", "crashed") else None
 
 
 def _broken(tried: tuple[Tried, ...]) -> tuple[str, str]:

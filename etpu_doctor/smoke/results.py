@@ -10,6 +10,7 @@ import msgspec
 from etpu_doctor.facts.smoke import Difference, SmokeModel, SmokeResult, Together
 from etpu_doctor.rules.wording import join_words, place_text, port_text, speed_text
 from etpu_doctor.smoke.expected import Expected, expect, is_link_bound, is_slow, shared_hops
+from etpu_doctor.smoke.obstacles import Obstacle
 from etpu_doctor.smoke.plan import Plan
 from etpu_doctor.smoke.sample import Sample, latency_of
 from etpu_doctor.smoke.trial import Round, Trial
@@ -34,6 +35,13 @@ def skipped(subject: Subject, cause: str | None, reason: str, holders: tuple[str
 def refused(subject: Subject, cause: str, reason: str) -> SmokeResult:
     """The result of an Edge TPU that need not be opened to know that it fails."""
     return _base(subject, verdict="failed", cause=cause, reason=reason, phase="start")
+
+
+def unopened(subject: Subject, obstacle: Obstacle) -> SmokeResult:
+    """The result of an Edge TPU that is not opened."""
+    if obstacle.verdict == "skipped":
+        return skipped(subject, obstacle.cause, obstacle.reason, obstacle.holders)
+    return refused(subject, obstacle.cause or "unknown", obstacle.reason)
 
 
 def _base(subject: Subject, **fields: object) -> SmokeResult:

@@ -13,16 +13,16 @@ from collections.abc import Sequence
 import msgspec
 
 from etpu_doctor.evidence.files import Files
-from etpu_doctor.facts.access import NodeAccess
 from etpu_doctor.facts.evidence import Evidence
 from etpu_doctor.facts.smoke import SmokeResult
 from etpu_doctor.smoke.bench import Bench, Warmth, Watcher, write_reference
 from etpu_doctor.smoke.crew import Crew
 from etpu_doctor.smoke.jobs import Channels, Hello, OutputsFile, Refusal
-from etpu_doctor.smoke.occupancy import Look, in_use, look, look_again, look_now
+from etpu_doctor.smoke.obstacles import Clearance
+from etpu_doctor.smoke.occupancy import Look, look_now
 from etpu_doctor.smoke.plan import Plan
-from etpu_doctor.smoke.refusals import judge_refusal
-from etpu_doctor.smoke.results import Subject, compare, refused, result_of, skipped, with_together
+from etpu_doctor.smoke.refusals import judge_refusal, spare_for
+from etpu_doctor.smoke.results import Subject, compare, refused, result_of, skipped, unopened, with_together
 from etpu_doctor.smoke.trial import Trial
 from etpu_doctor.smoke.verdict import Around, judge_failure
 from etpu_doctor.topology.machine import EdgeTpu
@@ -51,59 +51,29 @@ class _Session:
         self._plan = plan
         self._watch = watch
         self._warmth = Warmth(self._files)
-        self._first = look(evidence, self._files)
+        self._clearance = Clearance(evidence, self._files)
         self.results: dict[str, SmokeResult] = {}
 
     def subjects(self, targets: Sequence[EdgeTpu]) -> list[Subject]:
         """Those that can be opened, as a second look shows them; the others get their result here."""
-        second = look_again(self._first, targets, self._files)
+        self._clearance.look_again(targets)
         subjects = []
-        for tpu in targets:
-            now = second.find(tpu.id)
-            subject = Subject(tpu=now or tpu, machine=second.machine if now else self._first.machine, plan=self._plan)
-            result = self._without_opening(subject, second, is_there=now is not None)
-            if result is None:
+        for target in targets:
+            tpu, machine = self._clearance.now(target)
+            subject = Subject(tpu=tpu, machine=machine, plan=self._plan)
+            obstacle = self._clearance.obstacle(target, force=self._plan.force)
+            if obstacle is None:
                 subjects.append(subject)
             else:
-                self.results[tpu.id] = result
+                self.results[tpu.id] = unopened(subject, obstacle)
         tpus = [subject.tpu for subject in subjects]
         return [msgspec.structs.replace(subject, others=_others(subject.tpu, tpus)) for subject in subjects]
-
-    def _without_opening(self, subject: Subject, second: Look, *, is_there: bool) -> SmokeResult | None:
-        """The result of what need not or must not be opened."""
-        tpu = subject.tpu
-        if not is_there:
-            return refused(subject, "no-device-visible", "it left the bus before it could be opened")
-        if tpu.state == "possible":
-            return skipped(subject, None, "whether it is an Edge TPU is not known")
-        if tpu.device_path is None:
-            reason = "no apex driver serves it" if tpu.transport == "pci" else "its place on the bus is not known"
-            return skipped(subject, "apex-module-not-loaded" if tpu.transport == "pci" else None, reason)
-        holders = in_use(self._first, second, tpu)
-        if holders and not self._plan.force:
-            risk = "opening it would end that" if tpu.transport == "usb" else "only one can have it"
-            return skipped(subject, "device-busy", f"{', '.join(holders)} holds it, and {risk}", holders)
-        return self._refused_node(subject)
-
-    def _refused_node(self, subject: Subject) -> SmokeResult | None:
-        """The library would try a node that it may not open for 25 seconds, and then say nothing."""
-        access, node = self._evidence.access, self._node(subject.tpu)
-        if access is None or node is None or node.readable_writable is not False or node.exists is False:
-            return None
-        where = f" in this {access.container} container" if access.container is not None else ""
-        cause = "container-no-access" if access.container is not None else "permissions-udev"
-        return refused(subject, cause, f"this user may not open its device node {node.path}{where}")
-
-    def _node(self, tpu: EdgeTpu) -> NodeAccess | None:
-        access = self._evidence.access
-        nodes = access.nodes if access is not None else ()
-        return next((node for node in nodes if node.path == tpu.device_node), None)
 
     def test(self, crew: Crew, subjects: Sequence[Subject]) -> bool:
         """Test them; false if this runtime cannot be used and another one may."""
         hello = crew.ready(_IMPORT_SECONDS)
         if isinstance(hello, Refusal):
-            if self._plan.tools.spare is not None and hello.reason in ("runtime-broken", "crashed"):
+            if spare_for(self._plan.tools, hello) is not None:
                 return False
             cause, reason = judge_refusal(hello)
             self.results |= {each.tpu.id: refused(each, cause, reason) for each in subjects}
@@ -150,7 +120,7 @@ class _Session:
     def _around(self, subject: Subject, hello: Hello, after: Look | None) -> Around:
         tools, access, tpu = self._plan.tools, self._evidence.access, subject.tpu
         now = after.find(tpu.id) if after is not None else None
-        node = self._node(tpu)
+        node = self._clearance.node(tpu)
         runtime = f"{hello.runtime.replace('_', '-')} {hello.runtime_version or ''}".strip()
         return Around(
             runtime=runtime,

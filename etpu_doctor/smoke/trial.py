@@ -11,7 +11,7 @@ from etpu_doctor.smoke.sample import Sample
 
 
 class Round(msgspec.Struct, kw_only=True):
-    """One round of inferences: the latencies after the first of all, what its guests did, and how it ended."""
+    """One round of inferences: the latencies after the first of all, or the turns of its models, and how it ended."""
 
     latencies_ms: Sample = msgspec.field(default_factory=Sample)
     elapsed_ms: float = 0.0
@@ -26,6 +26,7 @@ class Trial(msgspec.Struct, kw_only=True):
 
     * ``listed``: what the library listed right before the open, ``device`` the string that meant this device then.
     * ``signal`` names the signal that ended it (``SIGSEGV``), ``timed_out`` the phase whose limit it passed.
+    * ``host``: what Python does around an inference of each model, if the job was to time that.
     * ``failure`` is the Python exception that ended it; ``stderr`` what the library printed meanwhile.
     """
 
@@ -39,6 +40,7 @@ class Trial(msgspec.Struct, kw_only=True):
     ready: bool = False
     first_ms: float | None = None
     rounds: list[Round] = []
+    host: tuple[jobs.HostWork, ...] | None = None
     ended: bool = False
     signal: str | None = None
     exit_status: int | None = None
@@ -115,6 +117,8 @@ def _milestone(trial: Trial, event: Event) -> None:
         trial.ready = True
     elif isinstance(event, jobs.First):
         trial.first_ms = event.first_ms
+    elif isinstance(event, jobs.Host):
+        trial.host = event.works
 
 
 def _end(trial: Trial, event: jobs.Ended) -> None:

@@ -47,10 +47,14 @@ KEPT_BYTES = 65536
 LINE_BYTES = 1000
 TEXT_CHARACTERS = 4000
 REPORTED_RUNS = 4096
-GUEST_RUNS = 50_000
+KEPT_RUNS = 50_000
+LATE_NS = 1_000_000
 WATCH_MS = 10
 REAP_MS = 5
 END_SECONDS = 1.0
+PICTURE = (720, 1280, 3)
+BEST = 5
+HOST_SECONDS, HOST_RUNS, FEWEST_HOST_RUNS = 0.3, 50, 5
 
 FRESH, READY = "1a6e:089a", "18d1:9302"
 STATUS_FAILED, STATUS_BUG = 1, 70
@@ -901,46 +905,213 @@ class Bench:
         gc.collect()
 
 
-class Guest:
-    """A further model on the job's device, with a delegate of its own, which shares the device with the first."""
+class Seat:
+    """One of the models that use the device in turns: when its next inference is due, and what was measured of it.
 
-    def __init__(self, name: str, bench: Bench, delegate: Any, numpy: Any) -> None:
-        self.name = name
+    With a ``rate`` it is due at even intervals, else whenever nobody else is. Models of one ``group`` keep their
+    parameters on the chip side by side; ``switched`` inferences followed one of another group.
+    """
+
+    def __init__(self, wanted: dict[str, Any], bench: Bench, judge: Judge, delegate: Any = None) -> None:
+        self.name: str = wanted["model"]
+        self.group: str | None = wanted["group"]
+        self.period_ns = max(1, round(1e9 / wanted["rate"])) if wanted["rate"] else None
         self.bench = bench
+        self.judge = judge
         self.delegate = delegate
-        self._judge = Judge(numpy, bench.outputs, len(bench.sets), None)
+        self.ran = 0
+        self.begin(0, 0)
+
+    def begin(self, start_ns: int, delay_ns: int) -> None:
+        """Count anew, for another round; the first inference is due so long after its start."""
         self._latencies_ns: array[int] = array("q")
-        self._runs = 0
+        self._switched = bytearray()
+        self._first_ns = start_ns + delay_ns
+        self._dues = self._most_late_ns = 0
+        self.runs = self.switched = self.late = self.missed = 0
 
-    def begin(self) -> None:
-        """Count anew, for another round."""
-        self._judge.begin()
-        self._latencies_ns = array("q")
+    @property
+    def due_ns(self) -> int:
+        """When it is to run again; of one without a rate, always."""
+        return self._first_ns + self._dues * (self.period_ns or 0)
 
-    def run(self) -> None:
-        """One inference. Of a long round the latest latencies are kept."""
-        number = self._runs % len(self.bench.sets)
+    def run(self, is_switch: bool) -> None:
+        """One inference, timed and compared. Of a long round the latest latencies are kept."""
+        number = self.ran % len(self.bench.sets)
         self.bench.feed(number)
         before = time.perf_counter_ns()
         self.bench.interpreter.invoke()
         self._latencies_ns.append(time.perf_counter_ns() - before)
-        self._runs += 1
+        self._switched.append(is_switch)
+        self.ran += 1
+        self.runs += 1
+        self.switched += is_switch
         outputs = self.bench.read()
-        if outputs != self._judge.known[number]:
-            self._judge.note(self._runs, number, outputs)
-        if len(self._latencies_ns) >= 2 * GUEST_RUNS:
-            del self._latencies_ns[:GUEST_RUNS]
+        if outputs != self.judge.known[number]:
+            self.judge.note(self.ran, number, outputs)
+        if len(self._latencies_ns) >= 2 * KEPT_RUNS:
+            del self._latencies_ns[:KEPT_RUNS], self._switched[:KEPT_RUNS]
 
-    def turn(self, runs: int) -> dict[str, Any]:
-        """What to tell of a round of so many turns."""
-        ordered = sorted(self._latencies_ns) or [0]
+    def attend(self, now_ns: int) -> None:
+        """It runs now: the latest due time is served. Those before it are missed, they are not made up for."""
+        if self.period_ns is None:
+            return
+        latest = (now_ns - self._first_ns) // self.period_ns
+        self.missed += latest - self._dues
+        late_ns = now_ns - self._first_ns - latest * self.period_ns
+        self.late += late_ns >= LATE_NS
+        self._most_late_ns = max(self._most_late_ns, late_ns)
+        self._dues = latest + 1
+
+    def end(self, now_ns: int) -> None:
+        """The round is over: whatever was due is missed, but for the last, for which there may have been no time."""
+        if self.period_ns is not None:
+            self.missed += max(0, (now_ns - self.due_ns) // self.period_ns)
+
+    def turn(self) -> dict[str, Any]:
+        """What to tell of the round."""
+        pairs = list(zip(self._latencies_ns, self._switched))
         return {
             "model": self.name,
-            "runs": runs,
-            "median_ms": ordered[len(ordered) // 2] / 1e6,
-            "p95_ms": ordered[-(-len(ordered) * 95 // 100) - 1] / 1e6,
-            "wrong_runs": self._judge.wrong_runs,
+            "runs": self.runs,
+            "switched_runs": self.switched,
+            "late_runs": self.late,
+            "missed_runs": self.missed,
+            "most_late_ms": self._most_late_ns / 1e6,
+            "latency": figures([latency for latency, _ in pairs]),
+            "switched": figures([latency for latency, is_switch in pairs if is_switch]),
+            "kept": figures([latency for latency, is_switch in pairs if not is_switch]),
+            "wrong_runs": self.judge.wrong_runs,
         }
+
+
+def figures(latencies_ns: list[int]) -> dict[str, float] | None:
+    """Median and 95th percentile (nearest rank) in milliseconds; ``None`` of no latencies."""
+    if not latencies_ns:
+        return None
+    ordered = sorted(latencies_ns)
+    rank = -(-len(ordered) * 95 // 100) - 1
+    return {"median_ms": median(ordered) / 1e6, "p95_ms": ordered[rank] / 1e6}
+
+
+def median(ordered: list[int]) -> float:
+    """The median of sorted numbers, of which there is one at least."""
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+class Rota:
+    """Whose turn it is: who is due first, and in the time between those without a rate, one after the other."""
+
+    def __init__(self, seats: list[Seat]) -> None:
+        self._seats = seats
+        self._paced = [seat for seat in seats if seat.period_ns is not None]
+        self._idle = deque(seat for seat in seats if seat.period_ns is None)
+        self._last = seats[-1]
+        self.own = seats[0]
+
+    def begin(self, now_ns: int, most_ns: int) -> None:
+        """Spread the first due times, as pictures of several cameras do not come at once either."""
+        for seat in self._seats:
+            seat.begin(now_ns, 0)
+        for number, seat in enumerate(self._paced):
+            seat.begin(now_ns, min(seat.period_ns or 0, most_ns) * number // len(self._paced))
+
+    def next(self, now_ns: int) -> Seat:
+        """Who runs next; a due time that is still to come has to be waited for."""
+        paced = min(self._paced, key=lambda seat: seat.due_ns) if self._paced else None
+        if paced is not None and (paced.due_ns <= now_ns or not self._idle):
+            return paced
+        return self._idle[0]
+
+    def end(self, now_ns: int) -> list[dict[str, Any]]:
+        """What to tell of each model, in their order."""
+        for seat in self._seats:
+            seat.end(now_ns)
+        return [seat.turn() for seat in self._seats]
+
+    def run(self, seat: Seat, now_ns: int) -> None:
+        """Let it have its turn."""
+        if seat.period_ns is None:
+            self._idle.rotate(-1)
+        seat.attend(now_ns)
+        seat.run(seat.group != self._last.group)
+        self._last = seat
+
+
+class HostWork:
+    """What an application does in Python around an inference, to be timed: a picture in, the best of the outputs out.
+
+    The picture is scaled in the plainest way, to the nearest pixel. Outputs are copied and dequantised, and the best
+    values of each are sought.
+    """
+
+    def __init__(self, numpy: Any, interpreter: Any) -> None:
+        self._numpy = numpy
+        self._interpreter = interpreter
+        self._inputs = interpreter.get_input_details()
+        self._outputs = interpreter.get_output_details()
+
+    def measure(self) -> dict[str, Any]:
+        """Milliseconds of a processor, and why there is none of the scaling."""
+        why = self._no_picture()
+        scaling_ms = None
+        if why is None:
+            picture = self._numpy.frombuffer(input_bytes("picture", 0, 1 << 16), self._numpy.uint8)
+            picture = self._numpy.resize(picture, PICTURE)
+            scaling_ms = processor_ms(lambda: self.take(picture))
+        return {"scaling_ms": scaling_ms, "no_scaling_because": why, "outputs_ms": processor_ms(self.best)}
+
+    def _no_picture(self) -> str | None:
+        """Why the input is no picture; ``None`` if it is one."""
+        if len(self._inputs) != 1:
+            return f"it has {len(self._inputs)} inputs"
+        shape, dtype = [int(each) for each in self._inputs[0]["shape"]], self._numpy.dtype(self._inputs[0]["dtype"])
+        if len(shape) != 4 or shape[0] != 1 or shape[3] not in (1, 3):
+            return f"its input of {'x'.join(map(str, shape))} is no picture"
+        return None if dtype in ("uint8", "int8", "float32") else f"its input is of type {dtype}"
+
+    def take(self, picture: Any) -> None:
+        """Scale a picture, make it what the input wants, and give it to the interpreter."""
+        numpy, wanted = self._numpy, self._inputs[0]
+        _, height, width, channels = (int(each) for each in wanted["shape"])
+        rows = numpy.arange(height) * picture.shape[0] // height
+        columns = numpy.arange(width) * picture.shape[1] // width
+        scaled = picture[rows[:, None], columns]
+        if channels == 1:
+            scaled = scaled.mean(axis=2, keepdims=True).astype(numpy.uint8)
+        dtype = numpy.dtype(wanted["dtype"])
+        if dtype == "int8":
+            scaled = (scaled.astype(numpy.int16) - 128).astype(numpy.int8)
+        elif dtype == "float32":
+            scaled = scaled.astype(numpy.float32) / 127.5 - 1
+        self._interpreter.set_tensor(wanted["index"], scaled[None])
+
+    def best(self) -> list[list[int]]:
+        """Where the best values of each output are, the best first."""
+        numpy, found = self._numpy, []
+        for detail in self._outputs:
+            values = self._interpreter.get_tensor(detail["index"])
+            scale, zero = detail["quantization"]
+            if values.dtype.kind in "iu" and scale:
+                values = (values.astype(numpy.float32) - zero) * scale
+            values = values.reshape(-1)
+            many = min(BEST, values.size)
+            best = numpy.argpartition(values, values.size - many)[-many:] if many else numpy.arange(0)
+            found.append(best[numpy.argsort(values[best])[::-1]].tolist())
+        return found
+
+
+def processor_ms(action: Callable[[], object]) -> float:
+    """The median time of this thread on a processor: what others do meanwhile does not count."""
+    action()  # what is slow at first is not what it costs
+    taken: list[int] = []
+    until = time.monotonic() + HOST_SECONDS
+    while len(taken) < FEWEST_HOST_RUNS or (len(taken) < HOST_RUNS and time.monotonic() < until):
+        before = time.thread_time_ns()
+        action()
+        taken.append(time.thread_time_ns() - before)
+    return round(median(sorted(taken)) / 1e6, 4)
 
 
 class JobProcess:
@@ -955,7 +1126,7 @@ class JobProcess:
         self._phase = "start"
         self._allocate_ms = 0.0
         self._run = 0
-        self._guests: list[Guest] = []
+        self._guests: list[Seat] = []
         self._delegate: Callable[[Library], Any] = lambda _: None
 
     def work(self) -> NoReturn:
@@ -984,8 +1155,11 @@ class JobProcess:
         if library is not None:
             self._guests = [self._guest(each, library) for each in self._job["guests"]]
         self._send("ready", allocate_ms=self._allocate_ms, inputs=bench.inputs, outputs=bench.outputs)
+        rota = Rota([Seat(self._job, bench, judge), *self._guests]) if self._guests or self._job["rate"] else None
         for number in range(1, int(self._job["rounds"]) + 1):
-            self._round(number, bench, judge)
+            self._round(number, bench, judge, rota)
+        if self._job["host_work"]:
+            self._tell_host_work(bench)
         self._enter("close")
         if self._job["write_outputs"] is not None:
             header = {"model_sha256": digest, "inputs": bench.inputs, "outputs": bench.outputs}
@@ -1000,7 +1174,7 @@ class JobProcess:
             library.free(delegate.address)
         del delegate  # one that was made from a string frees itself
 
-    def _guest(self, guest: dict[str, Any], library: Library) -> Guest:
+    def _guest(self, guest: dict[str, Any], library: Library) -> Seat:
         """Prepare a guest: a device that this process has open is shared by who opens it again."""
         self._enter("model")
         model = self._read(guest)
@@ -1010,8 +1184,9 @@ class JobProcess:
             raise NotDelegatedError(f"no operator of {guest['model']} runs on the Edge TPU: it is not compiled for it")
         self._enter("allocate")
         interpreter.allocate_tensors()
-        sets = max(int(self._job["input_sets"]), 1)
-        return Guest(guest["model"], Bench(interpreter, self._runtime.numpy, sets), delegate, self._runtime.numpy)
+        numpy, sets = self._runtime.numpy, max(int(self._job["input_sets"]), 1)
+        bench = Bench(interpreter, numpy, sets)
+        return Seat(guest, bench, Judge(numpy, bench.outputs, sets, None), delegate)
 
     def _load(self, path: str) -> tuple[Library, list[tuple[str, str]] | None]:
         self._enter("library")
@@ -1114,20 +1289,18 @@ class JobProcess:
         sets = [permuted(numpy, reference, dict(zip(names, one)), bench.outputs) for one in bench.sets]
         return Expected("permutation", sets)
 
-    def _round(self, number: int, bench: Bench, judge: Judge) -> None:
+    def _round(self, number: int, bench: Bench, judge: Judge, rota: Rota | None) -> None:
         order = self._wait() if number > 1 or self._job["hold"] else {}
         span = Span(self._job, order, len(bench.sets))
         self._enter("invoke")
-        judge.begin()
+        for each in (judge, *(guest.judge for guest in self._guests)):
+            each.begin()
         if number == 1:
             self._first(bench, judge)
-        for guest in self._guests:
-            # Its first inference takes its parameters to the device, and is not timed.
-            guest.run()
-            guest.begin()
-        runs, elapsed_ms = self._loop(number, span, bench, judge)
-        if self._guests:
-            self._send("turns", round=number, turns=[guest.turn(runs) for guest in self._guests])
+        if rota is None:
+            runs, elapsed_ms = self._loop(number, span, bench, judge)
+        else:
+            runs, elapsed_ms = self._take_turns(number, span, rota)
         self._send(
             "done",
             round=number,
@@ -1146,6 +1319,9 @@ class JobProcess:
         self._send("first", first_ms=milliseconds_since(start))
         self._run = 1
         judge.note(1, 0, bench.read())
+        for guest in self._guests:
+            # Its first inference takes its parameters to the device, and is not timed.
+            guest.run(is_switch=True)
 
     def _loop(self, number: int, span: Span, bench: Bench, judge: Judge) -> tuple[int, float]:
         """Run, measure and compare; how many runs, and in how many milliseconds with all that is around them.
@@ -1154,7 +1330,7 @@ class JobProcess:
         """
         invoke, feed, read, known = bench.interpreter.invoke, bench.feed, bench.read, judge.known
         clock, latencies, sets = time.perf_counter_ns, array("q", bytes(8 * REPORTED_RUNS)), len(bench.sets)
-        kept, runs, guests = 0, 0, self._guests
+        kept, runs = 0, 0
         start = after = clock()
         report_at = start + span.report_ns
         while runs < span.runs and after - start < span.time_ns:
@@ -1170,16 +1346,51 @@ class JobProcess:
             outputs = read()
             if outputs != known[chosen]:
                 judge.note(self._run, chosen, outputs)
-            if guests:
-                for guest in guests:
-                    guest.run()
-                after = clock()
             if after >= report_at or kept == REPORTED_RUNS:
                 self._report(number, runs, after - start, judge.wrong_runs, latencies[:kept])
                 kept, report_at = 0, after + span.report_ns
         if kept:
             self._report(number, runs, after - start, judge.wrong_runs, latencies[:kept])
         return runs, round((after - start) / 1e6, 3)
+
+    def _take_turns(self, number: int, span: Span, rota: Rota) -> tuple[int, float]:
+        """Run all models by the rota until the time is over; how often the job's own ran, and in how many milliseconds.
+
+        Until somebody is due it sleeps. There are no latencies in its reports: they are told at the end, by model.
+        """
+        clock, own, nothing = time.perf_counter_ns, rota.own, array("q")
+        own.ran = self._run
+        start = now = clock()
+        report_at = start + span.report_ns
+        rota.begin(start, span.time_ns)
+        while now - start < span.time_ns:
+            seat = rota.next(now)
+            if seat is own and own.runs >= span.runs:
+                break
+            if seat.due_ns > now:
+                time.sleep((min(seat.due_ns, report_at, start + span.time_ns) - now) / 1e9)
+            else:
+                rota.run(seat, now)
+            now = clock()
+            if now >= report_at:
+                self._report(number, own.runs, now - start, own.judge.wrong_runs, nothing)
+                report_at = now + span.report_ns
+        self._run = own.ran
+        self._send("turns", round=number, turns=rota.end(now))
+        return own.runs, round((now - start) / 1e6, 3)
+
+    def _tell_host_work(self, bench: Bench) -> None:
+        """Time what applications do around an inference, once told to: nobody else is to work meanwhile."""
+        self._wait()
+        self._enter("invoke")
+        works = []
+        for each in (bench, *(guest.bench for guest in self._guests)):
+            with Caught() as caught:  # a picture may be too large for the memory, which is no fault of the device
+                works.append(HostWork(self._runtime.numpy, each.interpreter).measure())
+            if caught.error is not None:
+                works.append({"failed_because": f"{caught.kind}: {caught.text}"})
+            self._enter("invoke")
+        self._send("host", works=works)
 
     def _report(self, number: int, runs: int, elapsed_ns: int, wrong_runs: int, latencies_ns: array[int]) -> None:
         self._send(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from etpu_doctor.facts.usb import UsbPort
 from etpu_doctor.topology.identity import is_onboard_hub
 from etpu_doctor.topology.link import HIGH_SPEED_MBPS, port_has_superspeed, port_of
-from etpu_doctor.topology.machine import FreePort, Machine, UsbNode
+from etpu_doctor.topology.machine import EdgeTpu, FreePort, Machine, UsbNode
 from etpu_doctor.topology.pairing import is_superspeed, peer_hub
 
 NO_SOCKET = frozenset({"not used", "hardwired"})
@@ -33,6 +33,13 @@ def is_secondary_port(hub: UsbNode, port: int) -> bool:
     """Whether a port is one of those that Coral's documentation excludes: not the first of a hub behind a hub."""
     tier = tier_of_hub(hub)
     return tier is not None and tier >= _SECONDARY_TIER and port != 1
+
+
+def is_on_secondary_port(machine: Machine, tpu: EdgeTpu) -> bool:
+    """Whether an Edge TPU is plugged into such a port; false where its place is not known."""
+    node = machine.usb.get(tpu.id)
+    hub = machine.usb.get(node.parent) if node is not None and node.parent else None
+    return node is not None and hub is not None and node.port is not None and is_secondary_port(hub, node.port)
 
 
 def free_ports(machine: Machine, hub: UsbNode) -> list[FreePort]:

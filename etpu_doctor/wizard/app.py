@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,6 +16,7 @@ from textual.filter import Monochrome, NoColor
 
 from etpu_doctor.wizard.commands import WizardCommands
 from etpu_doctor.wizard.palette import ON_DARK, ON_LIGHT
+from etpu_doctor.wizard.plans import PlanError
 from etpu_doctor.wizard.screens.base import SizedScreen
 from etpu_doctor.wizard.session import STEPS, Session, StepName
 from etpu_doctor.wizard.widgets.bars import StepTab
@@ -66,6 +67,7 @@ class WizardApp(App[int]):
         self.crash: Exception | None = None
         self._screens: dict[int, Screen[str | None]] = {}
         self._waiting_to_show = False
+        self._is_planning = False
         self.is_leaving = False
         self.smoke_command: tuple[str, ...] | None = None
         """Another program than the smoke test itself, for tests."""
@@ -147,6 +149,36 @@ class WizardApp(App[int]):
                 self.call_from_thread(self.show_soon)
         if not self.is_leaving:
             self.call_from_thread(self._proved)
+
+    @work(thread=True)
+    def read_models(self, line: str, told: Callable[[str | None], None]) -> None:
+        """Read the models that a line names beside the screen, for they may lie on a slow disk.
+
+        ``told`` gets what is wrong with them, or ``None``.
+        """
+        trouble = None
+        try:
+            self.session.plans.read(line)
+        except PlanError as error:
+            trouble = str(error)
+        if not self.is_leaving:
+            self.call_from_thread(told, trouble)
+
+    def plan_if_due(self) -> None:
+        """Make the plan for the models beside the screen, where there is none for the machine as it is now."""
+        if self.session.plan_is_due and not self._is_planning:
+            self._is_planning = True
+            self._plan()
+
+    @work(thread=True)
+    def _plan(self) -> None:
+        self.session.make_plan()
+        if not self.is_leaving:
+            self.call_from_thread(self._planned)
+
+    def _planned(self) -> None:
+        self._is_planning = False
+        self.show_all()
 
     def _proved(self) -> None:
         self.session.proved()

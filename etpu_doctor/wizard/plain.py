@@ -26,8 +26,12 @@ HELP = (
     "b goes back, q leaves, ? shows this. Nothing is changed on this machine unless you say so.",
 )
 
+_TAKE_AWAY = ("", "json", "markdown", "bundle", "plan", "quit")
+"""What can be done in the last step, by the names of ``takeaway.ACTIONS``; the first goes on."""
+
 if TYPE_CHECKING:
     from etpu_doctor.hotplug.engine import Update
+    from etpu_doctor.wizard.plain_plan import PlanTalk
 
 
 class Answers(Protocol):
@@ -340,38 +344,75 @@ class Plain:
 
     def _takeaway(self) -> None:
         self._catch_up()
+        given = self._session.plans.is_up_front
         while True:
             self._title("Take away")
+            if given:
+                self._plan_summary()
             for line in self._session.comparison():
                 self._say(line)
-            choices = ["go on", "save the report as JSON", "save the report as Markdown, for a ticket"]
-            choices += [] if self._session.is_replay else ["save the redacted bundle, after a look into it"]
-            chosen = self._choose([*choices, "leave the wizard"], default=len(choices) + 1)
+            names = [name for name in _TAKE_AWAY if name != "bundle" or not self._session.is_replay]
+            default = names.index("plan") if given else len(names) - 1
+            chosen = self._choose(["go on", *(takeaway.ACTIONS[name] for name in names[1:])], default=default + 1)
             if chosen in (None, 1):
                 return
-            if chosen == len(choices) + 1:
-                raise _LeaveError
+            given = False  # Said once; what follows is up to the user.
             try:
-                self._save(chosen or 0)
+                self._take_away(names[(chosen or 1) - 1])
             except takeaway.SaveError as error:
                 self._say(f"Not saved: {error}")
 
-    def _save(self, chosen: int) -> None:
-        report = self._session.now.report
-        if chosen == 2:
-            self._say(f"Saved {takeaway.save_json(report, self._path(takeaway.JSON_NAME))}")
-        elif chosen == 3:
-            comparison = self._session.comparison()
-            self._say(f"Saved {takeaway.save_markdown(report, self._path(takeaway.MARKDOWN_NAME), comparison)}")
+    def _take_away(self, name: str) -> None:
+        if name == "quit":
+            raise _LeaveError
+        if name == "plan":
+            self._plan()
+        elif name == "bundle":
+            self._save_bundle()
         else:
-            path = takeaway.save_bundle(self._path(takeaway.BUNDLE_NAME), root=self._options.root)
-            for line in takeaway.preview_texts(takeaway.look_into(path)):
-                self._write(views.clean(line, self._style) + "\n")
-            if self._agreed(f"Keep {path}?"):
-                self._say(f"Saved {path}")
-            else:
-                os.unlink(path)
-                self._say("Thrown away.")
+            self._save_report(name)
+
+    def _save_report(self, name: str) -> None:
+        session = self._session
+        wants_plan = session.plans.given is not None
+        if name == "json":
+            path, report = self._path(takeaway.JSON_NAME), session.report_to_save()
+            saved = takeaway.save_json(report, path)
+        else:
+            path, report = self._path(takeaway.MARKDOWN_NAME), session.report_to_save()
+            saved = takeaway.save_markdown(report, path, session.comparison())
+        self._say(takeaway.saved_text(saved, report, wants_plan=wants_plan))
+
+    def _save_bundle(self) -> None:
+        path = takeaway.save_bundle(self._path(takeaway.BUNDLE_NAME), root=self._options.root)
+        for line in takeaway.preview_texts(takeaway.look_into(path)):
+            self._write(views.clean(line, self._style) + "\n")
+        if self._agreed(f"Keep {path}?"):
+            self._say(f"Saved {path}")
+        else:
+            os.unlink(path)
+            self._say("Thrown away.")
+
+    def _plan(self) -> None:
+        from etpu_doctor.wizard.plain_plan import plan  # noqa: PLC0415 - the plan is not always wanted
+
+        self._title("The plan")
+        plan(self._session, self._plan_talk())
+
+    def _plan_summary(self) -> None:
+        from etpu_doctor.wizard.plain_plan import show  # noqa: PLC0415 - as above
+        from etpu_doctor.wizard.plan_views import summary_rows  # noqa: PLC0415 - as above
+
+        show(self._session, self._plan_talk(), summary_rows)
+        self._write("\n")
+
+    def _plan_talk(self) -> PlanTalk:
+        from etpu_doctor.wizard.plain_plan import PlanTalk  # noqa: PLC0415 - as above
+
+        def choose(choices: Sequence[str], default: int) -> int | None:
+            return self._choose(choices, default=default)
+
+        return PlanTalk(self._rows, choose, self._answer, self._catch_up, self._style)
 
     def _path(self, name: str) -> str:
         return self._answer(f"file [{name}]? ") or name

@@ -13,6 +13,7 @@ from etpu_doctor.rules.finding import Finding, Remedy
 from etpu_doctor.wizard.guided import Guided, standing_of
 from etpu_doctor.wizard.guides import hands_of
 from etpu_doctor.wizard.labels import Labels, with_labels
+from etpu_doctor.wizard.plans import Plans
 
 if TYPE_CHECKING:
     # The engine is loaded by the thread or the process in which it runs, after the first screen is there.
@@ -39,7 +40,7 @@ STEPS: tuple[Step, ...] = (
     Step("findings", "Findings", "what holds them back, worst first, and how to mend it"),
     Step("setup", "Set up", "ready configurations for exactly these Edge TPUs"),
     Step("prove", "Prove", "an inference on each Edge TPU"),
-    Step("takeaway", "Take away", "reports to save, and what is better than before"),
+    Step("takeaway", "Take away", "what is better than before, reports to save, the plan for your models"),
 )
 
 
@@ -57,9 +58,10 @@ class NothingYetError(Exception):
 class Session:
     """What both faces know. ``take`` every update of the feed."""
 
-    def __init__(self, feed: Feed, labels: Labels, *, is_replay: bool = False) -> None:
+    def __init__(self, feed: Feed, labels: Labels, *, plans: Plans | None = None, is_replay: bool = False) -> None:
         self.feed = feed
         self.labels = labels
+        self.plans = plans or Plans()
         self.is_replay = is_replay
         self.update: Update | None = None
         self.before: Report | None = None
@@ -166,6 +168,30 @@ class Session:
     def evidence(self) -> Evidence | None:
         """What the last settled report was made from, not redacted: for configurations that must work here."""
         return self.feed.evidence()
+
+    @property
+    def plan_is_due(self) -> bool:
+        """Whether there are models, and no plan yet for the machine as it is now."""
+        return self.is_whole and self.plans.is_due(self.now)
+
+    def make_plan(self) -> None:
+        """Make the plan if it is due; from any thread, for it takes a while. Raises ``NothingYetError``."""
+        if self.plan_is_due:
+            report, evidence = self.now.report, self.evidence()
+            if evidence is None:
+                raise NothingYetError
+            self.plans.make(evidence, report)
+
+    def report_to_save(self) -> Report:
+        """The report of now, where models were given with their plan; that may take a while.
+
+        While devices come and go there is no plan in it.
+        """
+        report = self.now.report
+        if self.plans.given is None:
+            return report
+        self.make_plan()
+        return self.plans.into(report)
 
     def comparison(self) -> list[str]:
         """Before and after, in a few sentences."""

@@ -5,14 +5,28 @@ from __future__ import annotations
 import os
 import tarfile
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from etpu_doctor.evidence.errors import EvidenceError
+from etpu_doctor.remedies.model import SetupFile
 from etpu_doctor.report.report import Report
 
+if TYPE_CHECKING:  # placement is imported only where a plan is made
+    from etpu_doctor.report.plan import PlanReport
+
 JSON_NAME, MARKDOWN_NAME, BUNDLE_NAME = "etpu-doctor-report.json", "etpu-doctor-report.md", "etpu-doctor-bundle.tar.gz"
+
+ACTIONS = {
+    "json": "save the report as JSON",
+    "markdown": "save the report as Markdown, for a ticket",
+    "bundle": "save the redacted bundle, after a look into it",
+    "plan": "which model on which Edge TPU, and the code for it",
+    "setup": "the configuration for your application: step 4",
+    "quit": "leave the wizard",
+}
+"""What can be done in the last step, in words."""
 
 _PREVIEW_LINES = 40
 _PREVIEW_BYTES = 64 << 10
@@ -57,6 +71,34 @@ def save_markdown(report: Report, path: str, comparison: list[str] | None = None
     if comparison:
         text = "\n".join([text.rstrip("\n"), "", "What changed while the wizard ran:", "", *fence(comparison), ""])
     return _save(text.encode("utf-8", "replace"), path)
+
+
+def saved_text(path: str, report: Report, *, wants_plan: bool) -> str:
+    """That a report was saved, and whether the plan that belongs into it could not be made."""
+    lacks = wants_plan and report.plan is msgspec.UNSET
+    return f"Saved {path}{' (without the plan: devices come and go just now)' if lacks else ''}"
+
+
+def save_code(plan: PlanReport, folder: str) -> Iterator[str]:
+    """Write the files of a plan into a folder, and give the path of each that is there. Raises ``SaveError``."""
+    for file in plan.code:
+        yield _save(file.content.encode("utf-8", "replace"), os.path.join(folder, code_name(file)))
+
+
+def told_of_code(plan: PlanReport, folder: str) -> list[str]:
+    """Write the files of a plan into a folder; returns what to tell, a refusal and what one must know included."""
+    told = []
+    try:
+        for path in save_code(plan, folder.strip()):
+            told.append(f"Saved {path}")  # noqa: PERF401 - what was written before a refusal is told
+    except SaveError as error:
+        return [*told, f"Not saved: {error}"]
+    return [*told, *plan.code_notes]
+
+
+def code_name(file: SetupFile) -> str:
+    """What a file of a plan is called; a part is not to be taken for the whole of what it belongs into."""
+    return f"part-of-{file.path}" if file.fragment else file.path
 
 
 def _save(content: bytes, path: str) -> str:

@@ -9,10 +9,13 @@ import pytest
 
 from etpu_doctor.cli.labelled import labelled
 from etpu_doctor.facts.smoke import SmokeResult
-from etpu_doctor.report.examine import examine
+from etpu_doctor.report.examine import Request, examine
+from etpu_doctor.report.plan_brief import brief_in
+from etpu_doctor.report.planned import Telling, ground_of, planned, with_plan
 from etpu_doctor.report.report import Report
 from etpu_doctor.wizard.labels import Labels
 from tests.support.facts import evidence, hub, root, tpu
+from tests.support.plans import given
 
 PLACE = "port 3 of hub 2-1.2 (2109:0817)"
 
@@ -63,3 +66,13 @@ def test_a_damaged_file_keeps_no_report_back(report: Report, tmp_path: Path) -> 
     (tmp_path / "etpu-doctor").mkdir()
     (tmp_path / "etpu-doctor" / "labels.json").write_text("{", encoding="utf-8")
     assert report is labelled(report)
+
+
+def test_a_name_stands_in_the_plan(report: Report, tmp_path: Path) -> None:
+    """Where it says to which port a model belongs; a report without a plan stays without."""
+    put(tmp_path, report, "2-1.2.3", "left rear")
+    facts = evidence(root(2), hub("2-1"), hub("2-1.2"), tpu("2-1.2.3"))
+    plan = planned(ground_of(facts, Request()), given("a"), Telling())
+    named = labelled(with_plan(report, plan))
+    assert 'port 3 "left rear" of hub 2-1.2 (2109:0817)' in brief_in(named).placed[0].device
+    assert labelled(report).plan is msgspec.UNSET

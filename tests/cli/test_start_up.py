@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from etpu_doctor.cli import COMMANDS
 from etpu_doctor.demos import folder_of
 from tests.cli.command_line import PACKAGE
+from tests.support.plans import write_models
 
 IMPORTED = """\
 import contextlib, io, os, sys
@@ -100,3 +102,22 @@ def test_the_default_path_avoids_slow_modules() -> None:
         ).stdout.split()
     )
     assert [] == [name for name in SLOW_MODULES if name in modules - before]
+
+
+def test_only_a_check_with_models_imports_what_plans() -> None:
+    """Nor does the start of the wizard, or any help."""
+    planning = ("etpu_doctor.placement", "etpu_doctor.remedies", "etpu_doctor.report.plan")
+    check = ["check", "--json", "--from", folder_of("healthy-usb3")]
+    walk = ["wizard", "--plain", "--demo", "--answers", os.devnull]
+    for arguments in (check, ["check", "--help"], ["plan", "--help"], ["wizard", "--help"]):
+        assert [] == [name for name in imported(*arguments) if name.startswith(planning)]
+    assert [] == [
+        name for name in imported(*walk) if name.startswith(("etpu_doctor.placement", "etpu_doctor.report.plan"))
+    ]
+
+
+def test_a_check_with_models_needs_no_third_party_module_but_msgspec(tmp_path: Path) -> None:
+    """Its JSON is as light as that of ``plan``."""
+    (model,) = write_models(tmp_path, "a")
+    arguments = ["check", "--json", "--from", folder_of("healthy-usb3"), "--model", model]
+    assert set() == third_party(imported(*arguments))

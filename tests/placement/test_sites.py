@@ -80,3 +80,21 @@ pci 0000:00:1c.0 bridge link=2x1/2x1
       pci 0000:04:00.0 edgetpu link=2x1 driver=apex apex=1
 """
     assert [2] == [len(lane.tpus) for lane in found(notation).shared]
+
+
+SUB_HUB = """
+pci 0000:00:14.0 xhci
+  root usb2=4 usb3=4
+    1: hub usb3 ports=4
+      1: tpu
+      4: hub usb3 ports=4
+        1: tpu
+        3: tpu
+"""
+
+
+def test_a_stick_on_a_secondary_port_is_taken_last() -> None:
+    """Coral's documentation excludes such ports, so the other sticks get the models first, whatever their numbers."""
+    sites = found(SUB_HUB).sites
+    assert ["3"] == [site.id.rpartition(".")[2] for site in sites if site.is_doubtful]
+    assert sites[-1].is_doubtful

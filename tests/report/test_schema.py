@@ -12,7 +12,11 @@ import pytest
 
 import etpu_doctor.report
 from etpu_doctor.report import schema
+from etpu_doctor.report.examine import Request, examine
+from etpu_doctor.report.planned import Telling, ground_of, planned, with_plan
 from etpu_doctor.report.report import SCHEMA, Report
+from tests.support.plans import given
+from tests.support.sequences import evidence_of
 
 CHECKED_IN = Path(etpu_doctor.report.__file__).parent / "schema.json"
 
@@ -51,6 +55,20 @@ def test_references_lead_somewhere(loaded: Any) -> None:
         return set().union(*(references(item) for item in value)) if isinstance(value, list) and value else set()
 
     assert {f"#/$defs/{name}" for name in loaded["$defs"]} == references(loaded)
+
+
+def test_the_plan_is_described_whole(loaded: Any) -> None:
+    """A report with a plan passes, and one whose plan lacks something does not; without a plan there is none."""
+    known = evidence_of("pcie-and-usb")
+    plan = planned(ground_of(known, Request()), given("a", "b"), Telling())
+    report = examine(known)
+    validator = jsonschema.Draft202012Validator(loaded)
+    whole = msgspec.json.decode(msgspec.json.encode(with_plan(report, plan)))
+    validator.validate(whole)
+    validator.validate(msgspec.json.decode(msgspec.json.encode(report)))
+    del whole["plan"]["assignment"][0]["tpu"]
+    with pytest.raises(jsonschema.ValidationError, match="'tpu' is a required property"):
+        validator.validate(whole)
 
 
 @pytest.mark.parametrize("value", [{}, [], "report", {"schema": SCHEMA}])

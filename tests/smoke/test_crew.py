@@ -32,6 +32,7 @@ from etpu_doctor.smoke.jobs import (
     First,
     Guest,
     Hello,
+    Host,
     Job,
     Limits,
     Listed,
@@ -127,7 +128,7 @@ def test_what_the_model_takes_and_gives(work: Work) -> None:
     ] == described
 
 
-def test_guests_take_turns(runtime: str, work: Work, tmp_path: Path) -> None:
+def test_guests_take_turns(runtime: str, work: Work, moving: str, tmp_path: Path) -> None:
     """Each guest runs once after each run of the job's own model, on the same device, and is timed by itself."""
     guests = []
     for number in (1, 2):
@@ -142,9 +143,10 @@ def test_guests_take_turns(runtime: str, work: Work, tmp_path: Path) -> None:
     assert (0, None, None) == how(events)
     rounds = [event for event in events if isinstance(event, Turns)]
     assert [1, 2] == [event.round for event in rounds]
+    models = [moving, *(guest.model for guest in guests)]
     for event in rounds:
-        assert [(guest.model, 9, 0) for guest in guests] == [(t.model, t.runs, t.wrong_runs) for t in event.turns]
-        assert all(0 < turn.median_ms <= turn.p95_ms for turn in event.turns)
+        assert [(model, 9, 0) for model in models] == [(t.model, t.runs, t.wrong_runs) for t in event.turns]
+        assert all(t.latency is not None and 0 < t.latency.median_ms <= t.latency.p95_ms for t in event.turns)
         after = events[events.index(event) + 1]
         assert isinstance(after, Done)
         assert event.round == after.round
@@ -156,15 +158,104 @@ def test_the_time_of_turns_counts(work: Work, one_stick: pytest.MonkeyPatch, mov
     (events,) = run(work(guests=(Guest(model=moving),), runs=6))
     done, turns = only(events, Done), only(events, Turns)
     assert done.elapsed_ms >= 6 * 10
-    assert 5 <= turns.turns[0].median_ms < done.elapsed_ms / 6
+    medians = [turn.latency.median_ms for turn in turns.turns if turn.latency is not None]
+    assert [True, True] == [5 <= median_ms < done.elapsed_ms / 6 for median_ms in medians]
+
+
+def shares(events: list[Event]) -> list[tuple[int, int]]:
+    """Of each model how often it ran and how often it was due."""
+    return [(turn.runs, turn.runs + turn.missed_runs) for turn in only(events, Turns).turns]
+
+
+def test_a_model_with_a_rate_runs_at_it(runtime: str, work: Work, one_stick: pytest.MonkeyPatch) -> None:
+    """Alone on the device: as often as it is due, and asleep in between."""
+    one_stick.setenv("FAKE_EDGETPU_MS", "1")
+    before = sum(os.times()[2:4])
+    (events,) = run(work(rate=20, seconds=1.0), runtime=runtime)
+    busy_seconds = sum(os.times()[2:4]) - before
+    (turn,) = only(events, Turns).turns
+    done = only(events, Done)
+    assert 20 == turn.runs + turn.missed_runs
+    assert done.runs == turn.runs
+    assert (0, None) == (turn.switched_runs, turn.switched)
+    assert 1000 <= done.elapsed_ms < 1500
+    # The import of the runtime costs the most of it; a loop that waited by asking the time would cost a second more.
+    (idle,) = run(work(runs=1), runtime=runtime)
+    assert ended(idle).exit_status == 0
+    imports_seconds = sum(os.times()[2:4]) - before - busy_seconds
+    assert busy_seconds < imports_seconds + 0.6
+
+
+def test_what_is_due_comes_before_what_has_no_rate(work: Work, one_stick: pytest.MonkeyPatch, moving: str) -> None:
+    """The model with a rate has its runs, and the others share the rest in turns."""
+    one_stick.setenv("FAKE_EDGETPU_MS", "4")
+    guests = (Guest(model=moving, rate=25), Guest(model=moving))
+    (events,) = run(work(guests=guests, seconds=1.0))
+    own, paced, other = only(events, Turns).turns
+    assert 25 == paced.runs + paced.missed_runs
+    assert paced.runs >= 20
+    assert abs(own.runs - other.runs) <= 1
+    assert own.runs > paced.runs
+    assert (0, 0) == (own.late_runs, own.missed_runs)
+
+
+def test_a_rate_that_is_too_high_misses_and_makes_nothing_up(work: Work, one_stick: pytest.MonkeyPatch) -> None:
+    """Of twenty due times in the time of one inference one is served."""
+    one_stick.setenv("FAKE_EDGETPU_MS", "20")
+    (events,) = run(work(rate=1000, seconds=0.5))
+    ((runs, due),) = shares(events)
+    assert runs <= 25
+    assert 450 <= due <= 520
+
+
+def test_switches_between_groups_are_counted(work: Work, one_stick: pytest.MonkeyPatch, moving: str) -> None:
+    """In turns of two groups each inference is a switch; two of one group switch once a turn of three."""
+    one_stick.setenv("FAKE_EDGETPU_MS", "1")
+    guests = (Guest(model=moving, group="b"), Guest(model=moving, group="b"))
+    (events,) = run(work(group="a", guests=guests, runs=10))
+    assert [(10, 10), (10, 10), (10, 0)] == [(turn.runs, turn.switched_runs) for turn in only(events, Turns).turns]
+    last = only(events, Turns).turns[2]
+    assert (None, last.latency) == (last.switched, last.kept)
+
+
+def test_a_model_that_sleeps_long_is_not_taken_for_one_that_hangs(work: Work) -> None:
+    """Between two runs it reports, though there is nothing to tell."""
+    limits = Limits(invoke_seconds=0.4)
+    (events,) = run(work(rate=0.5, seconds=1.5, limits=limits, progress_seconds=0.2))
+    assert (0, None, None) == how(events)
+    reports = [event for event in events if isinstance(event, Progress)]
+    assert len(reports) >= 4
+    assert all(event.latencies_ms == () for event in reports)
+    assert [(1, 1)] == shares(events)
+
+
+def test_the_work_around_an_inference_is_timed(runtime: str, work: Work, tmp_path: Path) -> None:
+    """Once it is told to, after its last round, and for each model; what is no picture is not scaled."""
+    picture = tmp_path / "picture.tflite"
+    picture.write_bytes(compiled_model(Layer("image", 24, 32, 3), Layer("classes", 1, 1, 10)))
+    guests = (Guest(model=str(picture)),)
+    with crew_of(runtime=runtime) as crew:
+        task = crew.start(work(guests=guests, runs=3, host_work=True))
+        until(crew, Done, task)
+        crew.go(task)
+        events = collect(crew)[task]
+    assert (0, None, None) == how(events)
+    own, guest = only(events, Host).works
+    assert (None, "it has 2 inputs") == (own.scaling_ms, own.no_scaling_because)
+    assert own.outputs_ms is not None
+    assert own.outputs_ms > 0
+    assert guest.scaling_ms is not None
+    assert guest.scaling_ms > 0
+    assert guest.no_scaling_because is None
 
 
 def test_a_guest_that_computes_wrong_is_counted(work: Work, one_stick: pytest.MonkeyPatch, moving: str) -> None:
     """Its outputs are compared with what it gave before for the same inputs."""
     one_stick.setenv("FAKE_EDGETPU_INVOKE", "wrong@12")
     (events,) = run(work(guests=(Guest(model=moving),), runs=12, reference=None))
-    difference = only(events, Done).difference
-    assert 1 == (difference is not None) + only(events, Turns).turns[0].wrong_runs
+    own, guest = only(events, Turns).turns
+    assert 1 == own.wrong_runs + guest.wrong_runs
+    assert (only(events, Done).difference is not None) == bool(own.wrong_runs)
 
 
 @pytest.mark.parametrize(
@@ -1183,6 +1274,8 @@ def test_deadlines_follow_the_phases(work: Work) -> None:
     assert 303.5 == heard(task, First(task=1, at_seconds=300, first_ms=1))
     done = Done(task=1, at_seconds=310, round=1, runs=1, elapsed_ms=1, compared_runs=1, outputs=())
     assert heard(task, done) is None
+    work_first = _Task(2, work(host_work=True))
+    assert heard(work_first, done) is None
     task.is_killed, task.deadline = True, 1.0
     task.go()
     assert 1.0 == heard(task, First(task=1, at_seconds=400, first_ms=1))

@@ -33,8 +33,9 @@ EVENTS = (
         task=1,
         at_seconds=0.5,
         round=1,
-        turns=(jobs.Turn(model="/m", runs=2, median_ms=1.5, p95_ms=2, wrong_runs=1),),
+        turns=(jobs.Turn(model="/m", runs=2, latency=jobs.Figures(median_ms=1.5, p95_ms=2), wrong_runs=1),),
     ),
+    jobs.Host(task=1, at_seconds=0.5, works=(jobs.HostWork(scaling_ms=1.5, outputs_ms=0.25), jobs.HostWork())),
     jobs.Done(
         task=1,
         at_seconds=0.5,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from etpu_doctor.smoke.jobs import Refusal, Tried
-from etpu_doctor.smoke.refusals import judge_refusal
+from etpu_doctor.smoke.refusals import judge_refusal, spare_for
+from tests.support.smoke import plan
 
 NUMPY = Tried(runtime="tflite_runtime", error_type="ImportError", text="numpy.core.multiarray failed to import")
 GLIBC = Tried(
@@ -45,3 +47,16 @@ def test_what_crashed_is_named() -> None:
     """The package whose import died of an illegal instruction."""
     refusal = Refusal(reason="crashed", text="", signal="SIGILL", importing="ai_edge_litert")
     assert "ai_edge_litert" in judge_refusal(refusal)[1]
+
+
+@pytest.mark.parametrize(
+    ("reason", "has_way_out"),
+    [("runtime-broken", True), ("crashed", True), ("no-runtime", False), ("no-answer", False)],
+)
+def test_the_other_runtime_is_a_way_out_of_a_broken_one(reason: Any, has_way_out: bool) -> None:
+    """One that is there and cannot be used; where there is no second one, there is none."""
+    tools = plan().tools
+    refusal = Refusal(reason=reason, text="")
+    assert spare_for(tools, refusal) is None
+    with_spare = msgspec.structs.replace(tools, spare=tools)
+    assert (tools if has_way_out else None) == spare_for(with_spare, refusal)

@@ -56,9 +56,15 @@ def test_how_it_ended_in_words(last: Event, expected: str | None) -> None:
     assert expected == trial_of(last).ended_by
 
 
-def test_what_guests_did_belongs_to_its_round() -> None:
+def test_what_python_does_around_is_kept() -> None:
+    """The host's work of each model, once it was timed."""
+    works = (jobs.HostWork(outputs_ms=1.5),)
+    assert (None, works) == (trial_of(done()).host, trial_of(done(), jobs.Host(task=1, at_seconds=0, works=works)).host)
+
+
+def test_what_models_did_in_turns_belongs_to_its_round() -> None:
     """The turns of a round are kept with it."""
-    turns = (jobs.Turn(model="/m", runs=3, median_ms=1, p95_ms=2),)
+    turns = (jobs.Turn(model="/m", runs=3, latency=jobs.Figures(median_ms=1, p95_ms=2)),)
     trial = trial_of(progress(1.0), jobs.Turns(task=1, at_seconds=0, round=1, turns=turns), done())
     assert turns == trial.rounds[0].turns
 

@@ -7,8 +7,11 @@ import ctypes
 import hashlib
 import json
 import os
+import statistics
 import struct
 import sys
+import time
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +28,23 @@ from etpu_doctor.smoke.worker import (
     Bench,
     Caught,
     Expected,
+    HostWork,
     InputsUnknownError,
     Judge,
     Kept,
     OutputsFile,
     ReferenceMismatchError,
+    Rota,
+    Seat,
     Span,
     elf_of,
+    figures,
     input_bytes,
     make_input,
     outside,
     path_of,
     permuted,
+    processor_ms,
     string_of,
     write_outputs,
 )
@@ -720,3 +728,294 @@ def test_the_device_structure_is_that_of_the_header() -> None:
     """``edgetpu_c.h``: an enum, then a pointer, aligned as C aligns them."""
     pointer = ctypes.sizeof(ctypes.c_void_p)
     assert (2 * pointer, pointer) == (ctypes.sizeof(worker.Device), worker.Device.path.offset)
+
+
+# Turns
+
+
+class FakeBench:
+    """A model whose inference does nothing; ``sets`` of inputs."""
+
+    def __init__(self, sets: int = 2) -> None:
+        self.sets: list[list[Any]] = [[] for _ in range(sets)]
+        self.fed: list[int] = []
+        self.interpreter = self
+        self.answer = b"ab"
+
+    def feed(self, number: int) -> None:
+        """Take the inputs of a set."""
+        self.fed.append(number)
+
+    def invoke(self) -> None:
+        """Nothing."""
+
+    def read(self) -> list[bytes]:
+        """Always the same."""
+        return [self.answer]
+
+
+def seat(name: str = "m", rate: float | None = None, group: str | None = None, start_ns: int = 0) -> Seat:
+    """A model at the table."""
+    found = Seat({"model": name, "rate": rate, "group": group}, FakeBench(), judge())  # type: ignore[arg-type] # enough
+    found.begin(start_ns, 0)
+    return found
+
+
+MS = 1_000_000
+
+
+def test_a_model_without_a_rate_is_always_due() -> None:
+    """It is never late, and misses nothing."""
+    free = seat()
+    free.attend(5 * MS)
+    free.run(is_switch=False)
+    free.end(100 * MS)
+    told = free.turn()
+    assert (0, 1, 0, 0) == (free.due_ns, told["runs"], told["late_runs"], told["missed_runs"])
+
+
+@pytest.mark.parametrize(
+    ("moments_ms", "late", "missed", "most_late_ms"),
+    [
+        ([0, 10, 20], 0, 0, 0.0),
+        ([0.9, 10.5, 20], 0, 0, 0.9),
+        ([1, 10, 20], 1, 0, 1.0),
+        ([0, 19, 20], 1, 0, 9.0),
+        ([0, 20, 30], 0, 1, 0.0),
+        ([0, 45, 50], 1, 3, 5.0),
+    ],
+)
+def test_late_and_missed(moments_ms: list[float], late: int, missed: int, most_late_ms: float) -> None:
+    """Due every 10 ms: one that begins a millisecond or more after that is late, due times before it are missed."""
+    paced = seat(rate=100)
+    for moment_ms in moments_ms:
+        paced.attend(int(moment_ms * MS))
+    assert (late, missed, most_late_ms) == tuple(
+        paced.turn()[name] for name in ("late_runs", "missed_runs", "most_late_ms")
+    )
+
+
+@pytest.mark.parametrize(("end_ms", "missed"), [(5, 0), (10, 0), (19, 0), (20, 1), (45, 3)])
+def test_what_was_due_at_the_end_is_missed_but_for_the_last(end_ms: int, missed: int) -> None:
+    """For one that has just become due there may have been no time."""
+    paced = seat(rate=100)
+    paced.attend(0)
+    paced.end(end_ms * MS)
+    assert missed == paced.turn()["missed_runs"]
+
+
+@given(st.floats(0.5, 2000), st.lists(st.integers(0, 50 * MS), min_size=1, max_size=60))
+def test_every_due_time_is_served_or_missed(rate: float, gaps_ns: list[int]) -> None:
+    """Whatever the moments at which it had its turn, none before it was due."""
+    paced = seat(rate=rate)
+    assert paced.period_ns is not None
+    now = served = 0
+    for gap in gaps_ns:
+        now = max(now + gap, paced.due_ns)
+        paced.attend(now)
+        served += 1
+        assert paced.due_ns > now
+    assert now // paced.period_ns + 1 == served + paced.turn()["missed_runs"]
+
+
+def test_a_turn_tells_switches_apart() -> None:
+    """Latencies after another group and others, and all together."""
+    one = seat()
+    for is_switch in (True, False, False):
+        one.run(is_switch=is_switch)
+    one._latencies_ns[:] = array("q", [30 * MS, 4 * MS, 6 * MS])
+    told = one.turn()
+    assert ({"median_ms": 6.0, "p95_ms": 30.0}, 1) == (told["latency"], told["switched_runs"])
+    assert {"median_ms": 30.0, "p95_ms": 30.0} == told["switched"]
+    assert {"median_ms": 5.0, "p95_ms": 6.0} == told["kept"]
+
+
+def test_a_seat_uses_its_sets_in_turns_and_compares() -> None:
+    """From one round to the next too, and each wrong answer is counted."""
+    one = seat()
+    for _ in range(3):
+        one.run(is_switch=False)
+    one.bench.answer = b"xy"  # type: ignore[attr-defined] # it is the fake
+    one.run(is_switch=False)
+    assert 1 == one.turn()["wrong_runs"]
+    one.begin(0, 0)
+    one.run(is_switch=False)
+    assert [0, 1, 0, 1, 0] == one.bench.fed  # type: ignore[attr-defined] # as above
+    assert (1, 5) == (one.turn()["runs"], one.ran)
+
+
+def test_of_a_long_round_the_latest_latencies_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bounded memory, while the counts are of all."""
+    monkeypatch.setattr(worker, "KEPT_RUNS", 10)
+    one = seat()
+    for number in range(105):
+        one.run(is_switch=number < 50)
+    assert (105, 50) == (one.turn()["runs"], one.turn()["switched_runs"])
+    assert 10 <= len(one._latencies_ns) == len(one._switched) < 20
+    assert one.turn()["switched"] is None
+
+
+@given(st.lists(st.integers(0, 10**9), max_size=50))
+def test_figures_are_of_what_there_is(latencies_ns: list[int]) -> None:
+    """The median as everybody reckons it, the percentile one of the values, and nothing of nothing."""
+    found = figures(latencies_ns)
+    if not latencies_ns:
+        assert found is None
+        return
+    assert found is not None
+    assert statistics.median(latencies_ns) / 1e6 == pytest.approx(found["median_ms"])
+    assert found["p95_ms"] * 1e6 == pytest.approx(sorted(latencies_ns)[-(-len(latencies_ns) * 95 // 100) - 1])
+
+
+def served(rota: Rota, moments: list[int]) -> list[str]:
+    """Who has its turn at these moments; ``.`` where somebody is still to come."""
+    found = []
+    for now in moments:
+        chosen = rota.next(now)
+        found.append(chosen.name if chosen.due_ns <= now else ".")
+        if chosen.due_ns <= now:
+            rota.run(chosen, now)
+    return found
+
+
+def test_those_without_a_rate_take_turns() -> None:
+    """One after the other."""
+    rota = Rota([seat("a"), seat("b"), seat("c")])
+    rota.begin(0, 100 * MS)
+    assert list("abcabca") == served(rota, [number * MS for number in range(7)])
+
+
+def test_who_is_due_goes_first() -> None:
+    """The one without a rate has what is left; due times are spread over the period."""
+    rota = Rota([seat("a", rate=100), seat("b"), seat("c", rate=100)])
+    rota.begin(0, 100 * MS)
+    assert list("abcbacb") == served(rota, [MS * each for each in (0, 2, 5, 6, 10, 16, 17)])
+
+
+def test_who_waits_longest_goes_first() -> None:
+    """By what was due first, so that a fast one cannot keep a slow one out."""
+    rota = Rota([seat("fast", rate=1000), seat("slow", rate=10)])
+    rota.begin(0, 1000 * MS)
+    assert ["fast", "slow", "fast"] == served(rota, [50 * MS, 120 * MS, 121 * MS])
+
+
+def test_a_slow_one_is_due_within_the_time() -> None:
+    """Once in a thousand seconds, and the run lasts one: it has its inference all the same."""
+    rota = Rota([seat("a", rate=0.001), seat("b", rate=0.001)])
+    rota.begin(0, 1000 * MS)
+    assert ["a", ".", "b", "."] == served(rota, [0, 499 * MS, 500 * MS, 999 * MS])
+
+
+def test_the_first_after_another_group_is_a_switch() -> None:
+    """Before the round the last of them ran: its parameters are on the chip."""
+    a, b, c = seat("a", group="x"), seat("b", group="y"), seat("c", group="y")
+    rota = Rota([a, b, c])
+    rota.begin(0, MS)
+    served(rota, list(range(6)))
+    assert [2, 2, 0] == [each["switched_runs"] for each in rota.end(6)]
+
+
+# The work around an inference
+
+
+class PictureModel:
+    """An interpreter of one input and some outputs."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any = np.uint8, outputs: tuple[Any, ...] = ()) -> None:
+        self.shape, self.dtype, self.outputs = shape, dtype, outputs
+        self.given: Any = None
+        self.inputs = 1
+
+    def get_input_details(self) -> list[dict[str, Any]]:
+        """The same as often as it is asked for."""
+        return [{"name": "i", "index": 0, "dtype": self.dtype, "shape": np.array(self.shape)}] * self.inputs
+
+    def get_output_details(self) -> list[dict[str, Any]]:
+        """Quantised, if they are whole numbers."""
+        return [{"name": "o", "index": number, "quantization": (0.5, 10)} for number, _ in enumerate(self.outputs)]
+
+    def set_tensor(self, index: int, value: Any) -> None:
+        """Takes what fits alone, as the real ones do."""
+        assert (0, self.shape, np.dtype(self.dtype)) == (index, value.shape, value.dtype)
+        self.given = value
+
+    def get_tensor(self, index: int) -> Any:
+        """A copy."""
+        return self.outputs[index].copy()
+
+
+PICTURE = np.arange(720 * 1280 * 3, dtype=np.uint32).astype(np.uint8).reshape(720, 1280, 3)
+
+
+def test_a_picture_is_scaled_to_the_nearest_pixel() -> None:
+    """Every pixel of the input is one of the picture, from its place."""
+    model = PictureModel((1, 90, 160, 3))
+    HostWork(np, model).take(PICTURE)
+    assert np.array_equal(PICTURE[::8, ::8], model.given[0])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "least", "most"), [(np.uint8, 0, 255), (np.int8, -128, 127), (np.float32, -1.0, 1.0)]
+)
+def test_a_picture_is_made_what_the_input_wants(dtype: Any, least: float, most: float) -> None:
+    """Black and white are the ends of its range."""
+    model = PictureModel((1, 2, 2, 3), dtype)
+    for value, expected in ((0, least), (255, most)):
+        HostWork(np, model).take(np.full((720, 1280, 3), value, np.uint8))
+        assert np.array_equal(np.full((1, 2, 2, 3), expected, dtype), model.given)
+
+
+def test_a_grey_input_gets_a_grey_picture() -> None:
+    """The mean of the colours."""
+    model = PictureModel((1, 4, 4, 1))
+    HostWork(np, model).take(np.tile(np.array([10, 20, 60], np.uint8), (720, 1280, 1)))
+    assert np.array_equal(np.full((1, 4, 4, 1), 30, np.uint8), model.given)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "inputs", "why"),
+    [
+        ((1, 224, 224, 3), np.uint8, 2, "it has 2 inputs"),
+        ((1, 224, 224, 4), np.uint8, 1, "1x224x224x4 is no picture"),
+        ((2, 224, 224, 3), np.uint8, 1, "2x224x224x3 is no picture"),
+        ((1, 100), np.uint8, 1, "1x100 is no picture"),
+        ((1, 224, 224, 3), np.int32, 1, "of type int32"),
+    ],
+)
+def test_what_is_no_picture(shape: tuple[int, ...], dtype: Any, inputs: int, why: str) -> None:
+    """There is no figure, and the reason; the outputs are timed all the same."""
+    model = PictureModel(shape, dtype)
+    model.inputs = inputs
+    found = HostWork(np, model).measure()
+    assert found["scaling_ms"] is None
+    assert why in found["no_scaling_because"]
+    assert found["outputs_ms"] >= 0
+
+
+def test_a_picture_is_timed() -> None:
+    """Both kinds of work have figures above 0."""
+    found = HostWork(np, PictureModel((1, 96, 96, 3), outputs=(np.zeros((1, 1000), np.uint8),))).measure()
+    assert found["no_scaling_because"] is None
+    assert 0 < found["scaling_ms"] < 1000
+    assert 0 < found["outputs_ms"] < 1000
+
+
+@given(arrays.arrays(np.uint8, st.integers(0, 40)))
+def test_the_best_are_found(values: Any) -> None:
+    """The five largest, the best first; of fewer values all."""
+    (found,) = HostWork(np, PictureModel((1,), outputs=(values.reshape(1, -1),))).best()
+    assert min(5, values.size) == len(set(found))
+    assert sorted(values.tolist(), reverse=True)[:5] == [int(values[each]) for each in found]
+
+
+def test_time_on_a_processor_is_not_time_asleep() -> None:
+    """What others do meanwhile does not count, and a first slow time neither."""
+    calls: list[int] = []
+
+    def act() -> None:
+        calls.append(sum(range(20_000)))
+        time.sleep(0.02 if len(calls) > 1 else 0.2)
+
+    found = processor_ms(act)
+    assert 0 < found < 15
+    assert worker.FEWEST_HOST_RUNS < len(calls) <= worker.HOST_RUNS + 1

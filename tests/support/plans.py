@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 from etpu_doctor.evidence.compiled_model import read_model
 from etpu_doctor.facts.host import Clock
@@ -11,6 +12,7 @@ from etpu_doctor.knowledge.published_latencies import KnownTraffic, latencies
 from etpu_doctor.placement.profile import Profile, profile_of
 from etpu_doctor.placement.sites import Sites, sites_of
 from etpu_doctor.placement.what_if import machine_of
+from etpu_doctor.report.planned import Given
 from etpu_doctor.topology.machine import Options
 from tests.support.mk_compiled import (
     EXECUTION_ONLY,
@@ -65,6 +67,23 @@ def loaded(path: str = "m_edgetpu.tflite", **parts: int) -> LoadedModel:
     """A model as if it had been read from a file."""
     data = model_bytes(**parts)
     return LoadedModel(path=path, sha256=hashlib.sha256(data).hexdigest(), model=read_model(data))
+
+
+def given(*names: str, folder: str = "/models", rates: tuple[float | None, ...] = ()) -> Given:
+    """Models of these names, each with a token of its own, as if they had been read from files of a folder."""
+    models = tuple(
+        loaded(f"{folder}/{name}_edgetpu.tflite", token=number, cached=200_000 * number, cycles=500_000)
+        for number, name in enumerate(names, 1)
+    )
+    return Given(loaded=models, rates=rates or (None,) * len(models))
+
+
+def write_models(folder: Path, *names: str) -> list[str]:
+    """The same models as files; returns their paths."""
+    paths = [folder / f"{name}_edgetpu.tflite" for name in names]
+    for number, path in enumerate(paths, 1):
+        path.write_bytes(model_bytes(token=number, cached=200_000 * number, cycles=500_000))
+    return [str(path) for path in paths]
 
 
 def profile(label: str, rate: float | None = None, **parts: int) -> Profile:

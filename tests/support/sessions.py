@@ -11,6 +11,7 @@ from etpu_doctor.hotplug.engine import Engine, Marks, Update
 from etpu_doctor.hotplug.sequence import Delta, read_changes
 from etpu_doctor.hotplug.world import ReplayWorld
 from etpu_doctor.wizard.labels import Labels
+from etpu_doctor.wizard.plans import Plans
 from etpu_doctor.wizard.session import Session
 from tests.support.clocks import Clock
 from tests.support.sequences import TWO_STICKS, evidence_of
@@ -22,6 +23,7 @@ def session(
     *,
     is_replay: bool = True,
     labels: Labels | None = None,
+    plans: Plans | None = None,
 ) -> Session:
     """A session that was not looked at yet; what happens begins with the guided step, and no real time passes."""
     clock = Clock()
@@ -29,16 +31,21 @@ def session(
     known = read_changes(str(start)) if changes is None and isinstance(start, Path) else (changes or ())
     world = ReplayWorld(evidence, known, held=True, clock=clock.now, sleep=clock.sleep)
     marks = Marks("demo", "two-sticks") if is_replay else Marks("live")
-    return Session(Engine(world, marks=marks), labels or Labels(), is_replay=is_replay)
+    return Session(Engine(world, marks=marks), labels or Labels(), plans=plans, is_replay=is_replay)
 
 
 def real_session(
-    start: Evidence | str | Path = TWO_STICKS, changes: Sequence[Delta] = (), *, is_replay: bool = True
+    start: Evidence | str | Path = TWO_STICKS,
+    changes: Sequence[Delta] = (),
+    *,
+    is_replay: bool = True,
+    plans: Plans | None = None,
 ) -> Session:
     """A session in real time, for a face that listens in a thread of its own."""
     evidence = start if isinstance(start, Evidence) else evidence_of(start)
     marks = Marks("demo", "two-sticks") if is_replay else Marks("live")
-    return Session(Engine(ReplayWorld(evidence, changes, held=True), marks=marks), Labels(), is_replay=is_replay)
+    engine = Engine(ReplayWorld(evidence, changes, held=True), marks=marks)
+    return Session(engine, Labels(), plans=plans, is_replay=is_replay)
 
 
 def looked(walk: Session) -> Session:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from etpu_doctor.wizard.plans import Plans
+from etpu_doctor.wizard.session import Session
 from tests.support import fixtures
+from tests.support.plans import given
 from tests.support.screens import LARGE, SMALL, Driver, contrasts, drive, emphasised, lines_of, until
 from tests.support.sequences import TWO_STICKS, evidence_of
 from tests.support.sessions import real_session
@@ -26,8 +29,13 @@ WAY: dict[str, tuple[tuple[str, ...], str]] = {
     "prove": (("5",), "[5 Prove]"),
     "takeaway": (("6",), "Before and after"),
     "help": (("question_mark",), "Keys; everything can be clicked as well"),
+    "takeaway-with-models": (("6",), "The plan"),
+    "plan": (("6", "enter"), "\n Models"),
 }
 """The keys to each screen, and what stands on it."""
+
+WITH_MODELS = ("takeaway-with-models", "plan")
+"""Screens of a wizard to which models were given."""
 
 STATES: dict[str, str | Path] = {"worst": TWO_STICKS, "healthy": "pcie-and-usb"}
 SIZES = {"small": SMALL, "large": LARGE}
@@ -45,6 +53,12 @@ def compared(name: str, shown: list[str]) -> None:
     assert path.read_text(encoding="utf-8").split("\n") == text.split("\n")
 
 
+def walk(screen: str, state: str) -> Session:
+    """A session in which nothing happens, with three models where the screen is about them."""
+    plans = Plans(given=given("a", "b", "c", rates=(None, 100.0, None))) if screen in WITH_MODELS else None
+    return real_session(evidence_of(STATES[state]), plans=plans)
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("screen", WAY)
@@ -60,7 +74,7 @@ def test_a_screen_looks_as_it_did(screen: str, state: str, size: str) -> None:
         shown = [*lines_of(app), "", "What stands out:", *emphasised(app)]  # type: ignore[arg-type] # it is ours
         compared(f"{screen}-{state}-{size}", shown)
 
-    drive(real_session(evidence_of(STATES[state])), steps, size=SIZES[size])
+    drive(walk(screen, state), steps, size=SIZES[size])
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -77,9 +91,9 @@ def test_every_word_can_be_read_in_each_theme(theme: str, state: str) -> None:
             found = contrasts(pilot.app)  # type: ignore[arg-type] # it is ours
             assert found
             weak.extend((screen, round(ratio, 2), text) for ratio, text in found if ratio < LEAST_CONTRAST)
-            await pilot.press("escape") if screen in ("guide", "help") else None
+            await pilot.press("escape") if screen in ("guide", "help", "plan") else None
 
-    drive(real_session(evidence_of(STATES[state])), steps, theme=theme, size=LARGE)
+    drive(walk("plan", state), steps, theme=theme, size=LARGE)
     assert [] == weak, "\n".join(map(str, sorted(set(weak))))
 
 

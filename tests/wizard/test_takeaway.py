@@ -6,13 +6,18 @@ import io
 import tarfile
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from etpu_doctor.report.markdown import render
+from etpu_doctor.report.plan import PlanReport
 from etpu_doctor.wizard import takeaway
+from etpu_doctor.wizard.plain import _TAKE_AWAY
+from etpu_doctor.wizard.plans import Plans
 from tests.cli.command_line import valid
 from tests.support import builder
 from tests.support.live_root import write_machine
+from tests.support.plans import given
 from tests.support.sessions import looked, session
 
 
@@ -88,3 +93,61 @@ def test_what_is_no_bundle_is_told(tmp_path: Path) -> None:
         takeaway.look_into(str(tmp_path / "x"))
     with pytest.raises(takeaway.SaveError):
         takeaway.save_bundle(str(tmp_path / "no" / "b.tar.gz"), root=str(tmp_path))
+
+
+def plan() -> PlanReport:
+    """A plan with its code."""
+    walk = looked(session(plans=Plans(given=given("a", "b"))))
+    walk.make_plan()
+    assert walk.plans.made is not None
+    return walk.plans.made.shown
+
+
+def test_the_code_of_a_plan_is_saved_as_it_is(tmp_path: Path) -> None:
+    """A file each, byte for byte; a part of a file is called one."""
+    made = plan()
+    paths = list(takeaway.save_code(made, str(tmp_path)))
+    names = ["plan_tflite.py", "plan.cc", "plan_pycoral.py", "part-of-config.yml"]
+    assert [str(tmp_path / name) for name in names] == paths
+    assert [file.content for file in made.code] == [Path(path).read_text(encoding="utf-8") for path in paths]
+
+
+def test_code_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    """What a user changed in it is worth more."""
+    (tmp_path / "plan.cc").write_text("mine", encoding="utf-8")
+    assert str(tmp_path / "plan-2.cc") in list(takeaway.save_code(plan(), str(tmp_path)))
+    assert "mine" == (tmp_path / "plan.cc").read_text(encoding="utf-8")
+
+
+def test_what_was_saved_is_told_with_what_one_must_know(tmp_path: Path) -> None:
+    """First the files, then the notes on them."""
+    made = plan()
+    told = takeaway.told_of_code(made, f" {tmp_path} ")
+    assert [f"Saved {tmp_path / takeaway.code_name(file)}" for file in made.code] == told[: len(made.code)]
+    assert list(made.code_notes) == told[len(made.code) :]
+
+
+def test_code_that_cannot_be_saved_is_told(tmp_path: Path) -> None:
+    """What was written before is told too."""
+    (told,) = takeaway.told_of_code(plan(), str(tmp_path / "no"))
+    assert told.startswith(f"Not saved: {tmp_path / 'no' / 'plan_tflite.py'}: No such file")
+    made = plan()
+    broken = msgspec.structs.replace(made.code[1], path="no/plan.cc")
+    files = (made.code[0], broken, *made.code[2:])
+    first, second = takeaway.told_of_code(msgspec.structs.replace(made, code=files), str(tmp_path))
+    assert (f"Saved {tmp_path / 'plan_tflite.py'}", True) == (first, second.startswith("Not saved: "))
+
+
+def test_a_report_without_the_plan_that_belongs_into_it_says_so() -> None:
+    """Only where one was wanted, and only where it lacks."""
+    walk = looked(session(plans=Plans(given=given("a"))))
+    report = walk.now.report
+    assert "without the plan" in takeaway.saved_text("x.json", report, wants_plan=True)
+    assert "Saved x.json" == takeaway.saved_text("x.json", report, wants_plan=False)
+    assert "Saved x.json" == takeaway.saved_text("x.json", walk.report_to_save(), wants_plan=True)
+
+
+def test_every_action_has_its_words() -> None:
+    """Both faces offer them by their names."""
+    assert {name for name in _TAKE_AWAY if name} <= set(takeaway.ACTIONS)
+    assert all(takeaway.ACTIONS.values())

@@ -9,7 +9,7 @@ from etpu_doctor.rules.advice import where_to_plug
 from etpu_doctor.rules.finding import Fact, Finding, Remedy, RuleInfo
 from etpu_doctor.rules.smoke_outcomes import PORT_CAUSES, WHERE, failed, passed
 from etpu_doctor.rules.wording import port_text, tpu_text
-from etpu_doctor.topology.free_ports import is_secondary_port
+from etpu_doctor.topology.free_ports import is_on_secondary_port
 from etpu_doctor.topology.link import HIGH_SPEED_MBPS
 from etpu_doctor.topology.machine import EdgeTpu, Machine, UsbNode
 from etpu_doctor.topology.physical import HubCase, case_of
@@ -45,12 +45,9 @@ Coral documentation, "Run multiple Edge TPUs"; no limit of this kind in libedget
 def check(machine: Machine) -> Iterator[Finding]:
     """One finding for each USB Edge TPU on a secondary port."""
     for tpu in machine.edge_tpus:
-        node = machine.usb.get(tpu.id)
-        hub = machine.usb.get(node.parent) if node is not None and node.parent else None
-        if node is None or hub is None or node.port is None:
-            continue
-        if is_secondary_port(hub, node.port):
-            yield _finding(machine, tpu, node, hub)
+        if is_on_secondary_port(machine, tpu):
+            node = machine.usb[tpu.id]
+            yield _finding(machine, tpu, node, machine.usb[node.parent or ""])
 
 
 def _finding(machine: Machine, tpu: EdgeTpu, node: UsbNode, hub: UsbNode) -> Finding:

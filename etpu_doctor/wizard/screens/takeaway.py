@@ -8,22 +8,16 @@ from typing import TYPE_CHECKING
 
 from textual import work
 
-from etpu_doctor.wizard import takeaway, views
+from etpu_doctor.report.report import Report
+from etpu_doctor.wizard import plan_views, takeaway, views
 from etpu_doctor.wizard.screens.ask import AskScreen
 from etpu_doctor.wizard.screens.base import StepScreen
 from etpu_doctor.wizard.screens.confirm import ConfirmScreen
+from etpu_doctor.wizard.screens.plan import PlanScreen
 from etpu_doctor.wizard.widgets.chooser import Chooser, Item
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
-
-_ACTIONS = {
-    "json": "save the report as JSON",
-    "markdown": "save the report as Markdown, for a ticket",
-    "bundle": "save the redacted bundle, after a look into it",
-    "setup": "the configuration for your application: step 4",
-    "quit": "leave the wizard",
-}
 
 
 class TakeAwayScreen(StepScreen):
@@ -36,16 +30,22 @@ class TakeAwayScreen(StepScreen):
         yield Chooser(self._items, self._detail)
 
     def show_body(self) -> None:
-        """Say it anew."""
+        """Say it anew; make the plan where it is due."""
+        self.wizard.plan_if_due()
         self.query_one(Chooser).show()
 
     def _items(self, width: int) -> list[Item]:
         style = self.style_for(width)
-        names = [name for name in _ACTIONS if name != "bundle" or not self.session.is_replay]
-        return [Item(name, tuple(views.paragraph(_ACTIONS[name], style))) for name in names]
+        names = [name for name in takeaway.ACTIONS if name != "bundle" or not self.session.is_replay]
+        if self.session.plans.is_up_front:
+            names.sort(key=lambda name: name != "plan")
+        return [Item(name, tuple(views.paragraph(takeaway.ACTIONS[name], style))) for name in names]
 
-    def _detail(self, _name: str | None, width: int) -> Iterator[views.Row]:
+    def _detail(self, name: str | None, width: int) -> Iterator[views.Row]:
         style = self.style_for(width)
+        if name == "plan":
+            yield from plan_views.summary_rows(self.session, style)
+            yield ()
         if self.session.is_whole:
             yield views.heading("Before and after", style)
             for line in self.session.comparison():
@@ -59,6 +59,8 @@ class TakeAwayScreen(StepScreen):
             self.notify("Not everything was read yet.", markup=False)
         elif event.name == "quit":
             self.app.exit()
+        elif event.name == "plan":
+            self.app.push_screen(PlanScreen())
         elif event.name == "setup":
             self.wizard.go_to(4)
         elif event.name == "bundle":
@@ -77,17 +79,21 @@ class TakeAwayScreen(StepScreen):
         )
 
     def _json(self, path: str) -> None:
-        self._told(lambda: takeaway.save_json(self.session.now.report, path))
+        self._save(lambda report: takeaway.save_json(report, path))
 
     def _markdown(self, path: str) -> None:
         comparison = self.session.comparison()
-        self._told(lambda: takeaway.save_markdown(self.session.now.report, path, comparison))
+        self._save(lambda report: takeaway.save_markdown(report, path, comparison))
 
-    def _told(self, save: Callable[[], str]) -> None:
+    @work(thread=True)
+    def _save(self, save: Callable[[Report], str]) -> None:
+        """A plan may have to be made for it, so it happens beside the screen."""
+        wants_plan, report = self.session.plans.given is not None, self.session.report_to_save()
         try:
-            self.notify(f"Saved {save()}", timeout=10, markup=False)
+            told, severity = takeaway.saved_text(save(report), report, wants_plan=wants_plan), "information"
         except takeaway.SaveError as error:
-            self.notify(f"Not saved: {error}", severity="error", timeout=10, markup=False)
+            told, severity = f"Not saved: {error}", "error"
+        self.app.call_from_thread(self.notify, told, severity=severity, timeout=10, markup=False)
 
     def _begin_bundle(self, path: str) -> None:
         self._bundle(path)
