@@ -45,7 +45,7 @@ def test_any_bytes_end_in_a_report_or_a_plain_error(data: bytes) -> None:
 def test_damaged_listing_ends_in_a_report_or_a_plain_error(start: int, length: int, patch: bytes) -> None:
     """A good listing with any piece replaced by any bytes is read, or refused if it now looks like a bundle."""
     report = feed(LISTING[:start] + patch + LISTING[start + length :])
-    assert report is not None or start == 0
+    assert report is not None or start == 0 or b"ustar" in patch
 
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=40), st.binary(max_size=60)), max_size=5), st.integers(0, 400))

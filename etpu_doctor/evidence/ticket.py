@@ -19,6 +19,7 @@ from etpu_doctor.evidence.formats.kernel_log import KernelLogText
 from etpu_doctor.evidence.formats.lsusb_list import Lsusb
 from etpu_doctor.evidence.formats.program_log import ProgramLog, messages_in
 from etpu_doctor.evidence.mentions import Mentions
+from etpu_doctor.evidence.silent import Silent
 from etpu_doctor.evidence.sources import as_text, encoding_of, missing_from, with_start
 from etpu_doctor.evidence.text import lines_of, read_lines
 from etpu_doctor.evidence.thread_devices import place_devices
@@ -46,6 +47,7 @@ class Ticket:
         self._identities: dict[str, None] = {}
         self._readings: list[Sign] = []
         self._asked = Asked()
+        self._silent = Silent()
 
     def read(self, name: str, content: bytes) -> None:
         """Read a file: any bytes, in any of the usual encodings."""
@@ -67,8 +69,11 @@ class Ticket:
         text = line.text
         if taken_by is None and (not text or text.isspace()):
             self._words.flush()
+            self._silent.pause()
             return
         self._lines += 1
+        for silent in self._silent.feed(line):
+            self._take_messages(silent)
         if (
             "9302" in text
             or "089a" in text

@@ -39,6 +39,8 @@ EXPLAINS: dict[str, frozenset[str]] = {
 }
 """What explains what, in a thread; the causes that listings show are in ``report.diagnosis``."""
 _GENERIC = frozenset({"no-device-visible", "dfu-not-initialised", "autosuspend-or-reset"})
+_SLOW_ONLY = frozenset({"usb2-link", "bus-bandwidth"})
+"""What stops nothing: of a thread about something that fails, another cause that is as sure is the one."""
 
 
 def diagnose_thread(
@@ -48,7 +50,7 @@ def diagnose_thread(
     loud = [finding for finding in findings if finding.severity in _FAULTS]
     if not loud:
         return _without_fault(machine, signs), list(findings)
-    ranked = _rank(loud)
+    ranked = _rank(loud, signs)
     first = ranked[0]
     quiet = _without_repeats([_quietened(finding, first) for finding in findings])
     title = next(finding.title for finding in loud if finding.rule == first.cause)
@@ -83,16 +85,21 @@ def _quietened(finding: Finding, first: RankedCause) -> Finding:
     return finding
 
 
-def _rank(loud: Sequence[Finding]) -> list[RankedCause]:
+def _rank(loud: Sequence[Finding], signs: dict[str, list[Sign]]) -> list[RankedCause]:
     groups: dict[str, list[Finding]] = {}
     for finding in loud:
         groups.setdefault(finding.rule, []).append(finding)
     ranked = {rule: _ranked(rule, group) for rule, group in groups.items()}
-    return sorted(ranked.values(), key=lambda cause: (*_weight(cause, ranked), cause.codes[0]))
+    fails = "attempt-failed" in signs and "slow-inference" not in signs
+    later = _GENERIC | _SLOW_ONLY if fails else _GENERIC
+    return sorted(ranked.values(), key=lambda cause: (*_weight(cause, ranked, later), cause.codes[0]))
 
 
-def _weight(cause: RankedCause, present: dict[str, RankedCause]) -> tuple[int, int, int, int]:
-    """Sureness first, but a cause never stands below what it explains unless it is only a guess."""
+def _weight(cause: RankedCause, present: dict[str, RankedCause], later: frozenset[str]) -> tuple[int, int, int, int]:
+    """Sureness first, but a cause never stands below what it explains unless it is only a guess.
+
+    Those of ``later`` come after others of the same weight.
+    """
     own = CONFIDENCE_RANK[cause.confidence]
     explained = [
         CONFIDENCE_RANK[other.confidence] for name, other in present.items() if name in EXPLAINS.get(cause.cause, ())
@@ -102,7 +109,7 @@ def _weight(cause: RankedCause, present: dict[str, RankedCause]) -> tuple[int, i
         for other in present.values()
     )
     best = min([own, *explained]) if own < CONFIDENCE_RANK["possible"] or not explained else own
-    return (best, depth, int(cause.cause in _GENERIC), 0 if cause.severity == "error" else 1)
+    return (best, depth, int(cause.cause in later), 0 if cause.severity == "error" else 1)
 
 
 def _ranked(rule: str, group: list[Finding]) -> RankedCause:

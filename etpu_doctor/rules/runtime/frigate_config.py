@@ -63,6 +63,9 @@ _IN_PASTES = frozenset({"flat", "indentation", "tab"})
 """What a forum or a mail program does to a text by itself."""
 
 _MISNAMED = frozenset({"coral", "tpu", "edgetpu", "googlecoral", "coraltpu", "usb", "pci", "pcie"})
+_NO_DELEGATE = "edgetpu-custom-op"
+"""The operator of a compiled model: TFLite names it where nothing registered it, and any program may print that."""
+
 _RESTART = "Then restart Frigate: it reads its configuration only when it starts."
 
 
@@ -72,9 +75,10 @@ def check(machine: Machine) -> Iterator[Finding]:
     yield from found
     lines = printed(machine, INFO.name)
     if lines and not any(finding.severity == "error" for finding in found):
-        yield _finding(
-            machine, ("error", "likely"), "Frigate refuses its configuration of detectors", lines, _as_documented()
-        )
+        title, remedy = "Frigate refuses its configuration of detectors", _as_documented()
+        if all(_NO_DELEGATE in str(line.value) for line in lines):
+            title, remedy = "A compiled model was loaded without the Edge TPU delegate", _with_delegate()
+        yield _finding(machine, ("error", "likely"), title, lines, remedy)
 
 
 def _written(machine: Machine) -> Iterator[Finding]:
@@ -220,6 +224,18 @@ def _on_the_cpu(machine: Machine, group: list[DetectorConfig]) -> Iterator[Findi
             facts,
             Remedy(summary="If it is meant for Frigate, give it a detector.", commands=(SETUP_FRIGATE,)),
         )
+
+
+def _with_delegate() -> Remedy:
+    return Remedy(
+        summary="Have the program load the delegate of libedgetpu for this model.",
+        steps=(
+            "In Frigate: type: edgetpu for the detector; a detector of type cpu needs the model without _edgetpu.",
+            "In your own code: give the interpreter experimental_delegates=[load_delegate('libedgetpu.so.1')].",
+            "Let an exception of load_delegate be seen: it says why there is no delegate.",
+        ),
+        commands=(SETUP_FRIGATE,),
+    )
 
 
 def _as_documented() -> Remedy:

@@ -140,6 +140,14 @@ def test_what_frigate_prints() -> None:
     assert [] == found(check, message("frigate-config", kind="fact"))
 
 
+def test_a_model_without_its_delegate() -> None:
+    """TFLite's words for that may come from any program, so that Frigate is not what is named."""
+    text = "RuntimeError: Encountered unresolved custom op: edgetpu-custom-op."
+    (finding,) = found(check, message("frigate-config", text=text))
+    assert finding.title == "A compiled model was loaded without the Edge TPU delegate"
+    assert "load_delegate" in " ".join(steps(finding))
+
+
 def test_whom_it_concerns() -> None:
     """All Edge TPUs of the machine."""
     (finding,) = found(check, detector("a", "usb"), detector("b", "usb"), facts=(root(2), tpu("2-1"), tpu("2-2")))
