@@ -182,8 +182,8 @@ class Kept:
 
 
 def send(pipe: int, kind: str, **fields: object) -> None:
-    """Write one report. Raises ``BrokenPipeError`` if nobody reads any more."""
-    message = dict(fields, kind=kind, at_seconds=time.monotonic())
+    """Write one report, of now unless ``at_seconds`` is given. Raises ``BrokenPipeError`` if nobody reads any more."""
+    message = {"at_seconds": time.monotonic(), **fields, "kind": kind}
     # Names of files may be no text; what is no text cannot be in JSON.
     data = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     while data:
@@ -426,6 +426,8 @@ class Foreman:
     def _start(self, number: int, job: dict[str, Any]) -> None:
         pipes = [os.pipe() for _ in range(3)]
         foreman = os.getpid()
+        # The new process may report before this one goes on.
+        before = time.monotonic()
         try:
             pid = os.fork()
         except OSError as error:
@@ -452,7 +454,7 @@ class Foreman:
         for descriptor in (events, errors):
             os.set_blocking(descriptor, False)
             self._poll.register(descriptor, select.POLLIN)
-        send(self._reports, "started", task=number, pid=task.pid)
+        send(self._reports, "started", task=number, pid=task.pid, at_seconds=before)
 
     def _descriptors(self) -> Iterator[int]:
         """What is the foreman's and no job's."""

@@ -13,6 +13,8 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("g", "on a finding: be guided through it"),
     ("c", "copy (by the terminal, also over SSH, where it allows that: OSC 52)"),
     ("a", "on Set up: write the configuration, after a look at the difference"),
+    ("s", "on the plan: save its code"),
+    ("m", "on the plan: give other models"),
     ("t", "light or dark"),
     ("Ctrl+P", "all commands"),
     ("q", "leave"),

@@ -13,6 +13,7 @@ from etpu_doctor.report.escape import cells
 from etpu_doctor.wizard import help_data
 from etpu_doctor.wizard.app import SCREENS, WizardApp, make_screen
 from etpu_doctor.wizard.screens.base import StepScreen
+from etpu_doctor.wizard.screens.plan import PlanScreen
 from etpu_doctor.wizard.session import STEPS, Session
 from tests.cli.command_line import valid
 from tests.support import builder
@@ -512,7 +513,7 @@ def test_the_help_names_keys_that_exist() -> None:
     bound = {
         key
         for number in range(1, len(STEPS) + 1)
-        for binding in (*WizardApp.BINDINGS, *make_screen(number).BINDINGS, *StepScreen.BINDINGS)
+        for binding in (*WizardApp.BINDINGS, *make_screen(number).BINDINGS, *StepScreen.BINDINGS, *PlanScreen.BINDINGS)
         for key in getattr(binding, "key", "").split(",")
     }
     letters = {key for key, _ in help_data.KEYS if len(key) == 1}
