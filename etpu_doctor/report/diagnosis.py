@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from etpu_doctor.facts.evidence import Evidence
 from etpu_doctor.report.report import Cause, Diagnosis, RankedCause
@@ -10,7 +10,7 @@ from etpu_doctor.rules.finding import CONFIDENCE_RANK, SEVERITY_RANK, Command, F
 from etpu_doctor.rules.smoke_outcomes import PORT_CAUSES
 from etpu_doctor.topology.machine import EdgeTpu
 
-_EXPLAINS: dict[str, frozenset[str]] = {
+EXPLAINS: dict[str, frozenset[str]] = {
     "not-an-edge-tpu": frozenset({"no-device-visible"}),
     "dual-tpu-single-lane": frozenset({"no-device-visible"}),
     "undervoltage": frozenset(
@@ -51,7 +51,7 @@ _PROVEN_EXPLAINS: dict[str, frozenset[str]] = {"sub-hub-secondary-port": PORT_CA
 _LIKELY_EXPLAINS: dict[str, frozenset[str]] = {"aspm": frozenset({"pcie-link-or-slot"})}
 """What a cause explains unless it is only one of two readings: its confidence is more than ``possible``."""
 
-_FAULTS = ("error", "warning")
+FAULTS = ("error", "warning")
 
 
 def diagnose(evidence: Evidence, tpus: Sequence[EdgeTpu], findings: Sequence[Finding]) -> Diagnosis:
@@ -115,11 +115,10 @@ def _stuck(evidence: Evidence, tpu: EdgeTpu) -> Diagnosis:
 
 
 def _rank(findings: Sequence[Finding]) -> list[RankedCause]:
-    groups: dict[str, list[Finding]] = {}
-    for finding in findings:
-        if finding.severity in _FAULTS:
-            groups.setdefault(finding.rule, []).append(finding)
-    ranked = {rule: _ranked(rule, group) for rule, group in groups.items()}
+    ranked = causes_of(
+        (finding for finding in findings if finding.severity in FAULTS),
+        lambda finding: (SEVERITY_RANK[finding.severity], CONFIDENCE_RANK[finding.confidence]),
+    )
     return sorted(
         ranked.values(), key=lambda cause: (_weight(cause, ranked), _depth(cause.cause, ranked), _order(cause))
     )
@@ -131,8 +130,15 @@ def _weight(cause: RankedCause, present: dict[str, RankedCause]) -> int:
     return min(SEVERITY_RANK[each.severity] for each in (cause, *explained))
 
 
-def _ranked(rule: str, group: list[Finding]) -> RankedCause:
-    best = min(group, key=lambda finding: (SEVERITY_RANK[finding.severity], CONFIDENCE_RANK[finding.confidence]))
+def causes_of(findings: Iterable[Finding], weight: Callable[[Finding], tuple[int, int]]) -> dict[str, RankedCause]:
+    """The causes that findings speak for, each as severe and as sure as its finding of the least weight."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.rule, []).append(finding)
+    return {rule: _ranked(rule, group, min(group, key=weight)) for rule, group in groups.items()}
+
+
+def _ranked(rule: str, group: Sequence[Finding], best: Finding) -> RankedCause:
     cause: Cause = rule  # type: ignore[assignment] # a test holds rule names to the closed list
     return RankedCause(
         cause=cause,
@@ -155,7 +161,7 @@ def _depth(cause: str, present: dict[str, RankedCause]) -> int:
 def _explained_by(cause: RankedCause) -> frozenset[str]:
     proven = _PROVEN_EXPLAINS.get(cause.cause, frozenset()) if cause.confidence == "certain" else frozenset()
     likely = _LIKELY_EXPLAINS.get(cause.cause, frozenset()) if cause.confidence != "possible" else frozenset()
-    return proven | likely | _EXPLAINS.get(cause.cause, frozenset())
+    return proven | likely | EXPLAINS.get(cause.cause, frozenset())
 
 
 def _next_evidence(evidence: Evidence) -> tuple[Command, ...]:

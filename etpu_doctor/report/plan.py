@@ -360,7 +360,10 @@ def lines(report: PlanReport, width: int) -> Iterator[str]:
         yield ""
         yield heading
         for depth, text in rows:
-            yield from _text(text, width, indent=_INDENT * depth) if depth < 9 else [f"        {for_terminal(text)}"]
+            if depth == COMMAND_DEPTH:
+                yield f"        {for_terminal(text)}"
+            else:
+                yield from _text(text, width, indent=_INDENT * depth)
     yield from _code(report, width)
 
 
@@ -381,8 +384,10 @@ def sections(report: PlanReport) -> Iterator[tuple[str, list[Row]]]:
             yield heading, known
 
 
+COMMAND_DEPTH = 9
+
 Row = tuple[int, str]
-"""How deep a text is indented; 9 for a command, which is never broken."""
+"""How deep a text is indented; ``COMMAND_DEPTH`` for a command, which is never broken."""
 
 
 def _text(text: str, width: int, *, indent: int) -> Iterator[str]:
@@ -524,7 +529,7 @@ def _measured_rows(report: PlanReport) -> Iterator[Row]:
 def _suggestion_rows(report: PlanReport) -> Iterator[Row]:
     for suggestion in report.suggestions:
         yield 1, suggestion.text
-        yield 9, suggestion.command
+        yield COMMAND_DEPTH, suggestion.command
 
 
 def _code(report: PlanReport, width: int) -> Iterator[str]:

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from etpu_doctor.facts.thread import Sign
-from etpu_doctor.report.diagnosis import _EXPLAINS
-from etpu_doctor.report.report import Cause, Diagnosis, RankedCause
+from etpu_doctor.report import diagnosis as listings
+from etpu_doctor.report.diagnosis import FAULTS, causes_of
+from etpu_doctor.report.report import Diagnosis, RankedCause
 from etpu_doctor.rules.finding import CONFIDENCE_RANK, Command, Finding
 from etpu_doctor.topology.machine import Machine
 
-_FAULTS = ("error", "warning")
-
 EXPLAINS: dict[str, frozenset[str]] = {
-    **_EXPLAINS,
+    **listings.EXPLAINS,
     "not-an-edge-tpu": frozenset({"no-device-visible", "frigate-config"}),
     "full-speed-link": frozenset(
         {"usb2-link", "bus-bandwidth", "hub-power-budget", "cable-or-port-signal", "autosuspend-or-reset"}
@@ -32,7 +31,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "msi-x-interrupts": frozenset({"pcie-link-or-slot", "apex-module-not-loaded"}),
     "wrong-device-string": frozenset({"frigate-config", "autosuspend-or-reset"}),
     "aspm": frozenset({"pcie-link-or-slot"}),
-    "pcie-link-or-slot": _EXPLAINS["pcie-link-or-slot"] | {"dual-tpu-single-lane"},
+    "pcie-link-or-slot": listings.EXPLAINS["pcie-link-or-slot"] | {"dual-tpu-single-lane"},
     "hardware-defective": frozenset({"no-device-visible", "cable-or-port-signal", "autosuspend-or-reset"}),
     "model-not-compiled": frozenset({"frigate-config"}),
     "architecture-cpu-unsupported": frozenset({"runtime-missing", "runtime-mismatch", "python-unsupported"}),
@@ -47,7 +46,7 @@ def diagnose_thread(
     machine: Machine, findings: Sequence[Finding], signs: dict[str, list[Sign]]
 ) -> tuple[Diagnosis, list[Finding]]:
     """The diagnosis, and the findings with those made quiet that another one explains or that are only guesses."""
-    loud = [finding for finding in findings if finding.severity in _FAULTS]
+    loud = [finding for finding in findings if finding.severity in FAULTS]
     if not loud:
         return _without_fault(machine, signs), list(findings)
     ranked = _rank(loud, signs)
@@ -77,7 +76,7 @@ def _without_repeats(findings: list[Finding]) -> list[Finding]:
 
 def _quietened(finding: Finding, first: RankedCause) -> Finding:
     """A guess beside a better cause is worth a remark, not an alarm."""
-    if finding.severity not in _FAULTS or finding.rule == first.cause:
+    if finding.severity not in FAULTS or finding.rule == first.cause:
         return finding
     explained = finding.rule in EXPLAINS.get(first.cause, ()) and finding.confidence != "certain"
     if finding.confidence == "possible" or explained:
@@ -86,10 +85,7 @@ def _quietened(finding: Finding, first: RankedCause) -> Finding:
 
 
 def _rank(loud: Sequence[Finding], signs: dict[str, list[Sign]]) -> list[RankedCause]:
-    groups: dict[str, list[Finding]] = {}
-    for finding in loud:
-        groups.setdefault(finding.rule, []).append(finding)
-    ranked = {rule: _ranked(rule, group) for rule, group in groups.items()}
+    ranked = causes_of(loud, lambda finding: (CONFIDENCE_RANK[finding.confidence], finding.severity != "error"))
     fails = "attempt-failed" in signs and "slow-inference" not in signs
     later = _GENERIC | _SLOW_ONLY if fails else _GENERIC
     return sorted(ranked.values(), key=lambda cause: (*_weight(cause, ranked, later), cause.codes[0]))
@@ -110,18 +106,6 @@ def _weight(cause: RankedCause, present: dict[str, RankedCause], later: frozense
     )
     best = min([own, *explained]) if own < CONFIDENCE_RANK["possible"] or not explained else own
     return (best, depth, int(cause.cause in later), 0 if cause.severity == "error" else 1)
-
-
-def _ranked(rule: str, group: list[Finding]) -> RankedCause:
-    best = min(group, key=lambda finding: (CONFIDENCE_RANK[finding.confidence], finding.severity != "error"))
-    cause: Cause = rule  # type: ignore[assignment] # names of rules are of the closed list
-    return RankedCause(
-        cause=cause,
-        severity=best.severity,
-        confidence=best.confidence,
-        codes=tuple(sorted({finding.code for finding in group})),
-        subjects=tuple(dict.fromkeys(finding.subject for finding in group)),
-    )
 
 
 def _without_fault(machine: Machine, signs: dict[str, list[Sign]]) -> Diagnosis:

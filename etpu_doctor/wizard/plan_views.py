@@ -19,7 +19,6 @@ _ABOUT = (
     "speed to expect, what limits it, and gives the code that does it."
 )
 _IS_OF_BEFORE = "The devices changed: the plan is made anew."
-_COMMAND_DEPTH = 9
 
 
 def summary_rows(session: Session, style: Style) -> Iterator[Row]:
@@ -47,14 +46,14 @@ def plan_rows(session: Session, style: Style) -> Iterator[Row]:
     if isinstance(plan, str):
         yield from paragraph(plan, style, role="quiet")
         return
-    from etpu_doctor.report.plan import sections, verdict_text  # noqa: PLC0415 - only where there is a plan
+    from etpu_doctor.report.plan import COMMAND_DEPTH, sections, verdict_text  # noqa: PLC0415 - only where there is a plan
 
     yield from paragraph(_noted(session, verdict_text(plan)), style, role="heading")
     for title, rows in sections(plan):
         yield ()
         yield heading(title, style)
         for depth, text in rows:
-            if depth == _COMMAND_DEPTH:
+            if depth == COMMAND_DEPTH:
                 yield (Span("  $ "), Span(clean(text, style), "command"))
             else:
                 mark = "- " if depth == 1 else "  "

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from etpu_doctor.facts.evidence import Missing
 from etpu_doctor.facts.usb import UsbDevice
-from etpu_doctor.report.diagnosis import _EXPLAINS, diagnose
+from etpu_doctor.report.diagnosis import EXPLAINS, diagnose
 from etpu_doctor.report.report import Cause, Diagnosis
 from etpu_doctor.rules.finding import Confidence, Finding, Severity
 from etpu_doctor.topology.machine import EdgeTpu
@@ -132,7 +132,7 @@ def test_findings_of_one_cause_are_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "then"), [(cause, other) for cause, others in _EXPLAINS.items() for other in sorted(others)]
+    ("first", "then"), [(cause, other) for cause, others in EXPLAINS.items() for other in sorted(others)]
 )
 def test_what_explains_another_stands_above_it(first: str, then: str) -> None:
     """A cause that explains another comes first, even where the other is worse."""
@@ -167,10 +167,10 @@ def test_a_possible_cause_asks_for_more() -> None:
 def test_explanations_are_causes() -> None:
     """Every name in the table of explanations is in the closed list, and nothing explains itself in a circle."""
     known = set(get_args(Cause))
-    assert set(_EXPLAINS) <= known
-    assert set().union(*_EXPLAINS.values()) <= known
-    for cause, others in _EXPLAINS.items():
-        assert all(cause not in _EXPLAINS.get(other, ()) for other in others)
+    assert set(EXPLAINS) <= known
+    assert set().union(*EXPLAINS.values()) <= known
+    for cause, others in EXPLAINS.items():
+        assert all(cause not in EXPLAINS.get(other, ()) for other in others)
 
 
 faults = st.builds(
