@@ -14,6 +14,8 @@ _FIRST_GLUED = "\u2e80"
 _DENIED_ALONE = frozenset({"vm", "container"})
 _KEPT = frozenset({"cable", "port", "hub", "computer", "supply", "coral", "tpu"})
 _SUPPLIED = frozenset({"powered", "supply"})
+_CONTRACTED = frozenset({"ve", "re", "ll", "s", "d", "m"})
+"""Ends of English contractions: the "ve" of "I've" is no Spanish "sees"."""
 
 
 def clause_tags(clause: str, *, is_question: bool) -> frozenset[str]:
@@ -32,7 +34,7 @@ def clause_tags(clause: str, *, is_question: bool) -> frozenset[str]:
         elif not token.isalnum():
             # "m.2-slot" is "m.2" and "slot", and "lsusb'de" is "lsusb".
             for part in token.split("-"):
-                found |= known.tags(part) or frozenset().union(*map(known.tags, filter(_is_word, pieces().split(part))))
+                found |= known.tags(part) or frozenset().union(*map(known.tags, _words_of(part)))
     # Most clauses that are not ASCII are French or German.
     if not clause.isascii() and max(clause) >= _FIRST_GLUED and _has_glued_script(clause):
         found |= _glued_tags(clause)
@@ -57,13 +59,17 @@ def _with_neighbour(tags: frozenset[str], before: frozenset[str], found: set[str
             found.add("none-coral")
         return tags - _DENIED_ALONE
     if "same" in before:
+        if "instant" in tags:
+            # "At the same moment" compares nothing.
+            found.discard("same")
         found.update(f"same-{tag}" for tag in _KEPT.intersection(tags))
     return tags
 
 
-def _is_word(piece: str) -> bool:
-    """The 1 of "6.0.1" counts nothing."""
-    return not piece.isdecimal()
+def _words_of(part: str) -> list[str]:
+    """The words of a word of several parts. The 1 of "6.0.1" counts nothing."""
+    found = [piece for piece in pieces().split(part) if not piece.isdecimal()]
+    return found[:-1] if "'" in part and found and found[-1] in _CONTRACTED else found
 
 
 @cache

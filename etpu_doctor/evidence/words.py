@@ -36,6 +36,9 @@ _PAIRS = (
 _TOLD = frozenset({"drops", "fails", "hot", "hot+", "slow", "slow+", "works-", "listed-"})
 """Trouble that somebody has read of is not the reporter's."""
 
+_GOOD = frozenset({"works+", "quiet"})
+_ANNOUNCED = frozenset({"listed", "listed+"})
+_LEAD_LIMIT = 60
 _KEPT_IN_ADVICE = frozenset({"coral", "tpu", "rival", "cloud", "container", "return_"})
 _MANY = 3
 _SUBJECTS = frozenset({"coral", "tpu", "rival", "cloud", "container"})
@@ -248,7 +251,13 @@ def _read_sentence(text: str, where: str) -> _Sentence:
     clauses = tuple(clause & _KEPT_IN_ADVICE if "hedge" in clause else clause for clause in clauses)
     if is_question:
         clauses = _of_question(clauses)
+    if text.rstrip().endswith(":"):
+        # "lsusb on the other machine:" announces a listing.
+        clauses = tuple(clause - _ANNOUNCED for clause in clauses)
     tags = frozenset().union(*clauses)
+    if _GOOD.isdisjoint(tags) and _is_advice(lowered):
+        clauses = tuple(clause & _KEPT_IN_ADVICE for clause in clauses)
+        tags &= _KEPT_IN_ADVICE
     if "hearsay" in tags:
         clauses = tuple(clause - _TOLD for clause in clauses)
         tags -= _TOLD
@@ -265,6 +274,12 @@ def _of_question(clauses: tuple[frozenset[str], ...]) -> tuple[frozenset[str], .
     if "ought" in tags:
         return tuple(clause & _KEPT_IN_ADVICE for clause in clauses)
     return clauses if "asks_why" in tags else tuple(clause | {"question"} for clause in clauses)
+
+
+def _is_advice(sentence: str) -> bool:
+    """Whether a sentence in lower case begins with what to do: "Try another cable" says nothing of that cable."""
+    first = tokens().search(sentence[:_LEAD_LIMIT])
+    return first is not None and "advise" in lexicon().tags(first[0])
 
 
 @cache

@@ -32,6 +32,7 @@ SaidBy = Literal[
     "proxmox",
     "kubernetes",
     "vmware",
+    "virtualbox",
     "wsl",
     "frigate",
     "board",

@@ -78,7 +78,8 @@ def _quietened(finding: Finding, first: RankedCause) -> Finding:
     """A guess beside a better cause is worth a remark, not an alarm."""
     if finding.severity not in FAULTS or finding.rule == first.cause:
         return finding
-    explained = finding.rule in EXPLAINS.get(first.cause, ()) and finding.confidence != "certain"
+    is_told_better = (first.cause, finding.rule) == ("not-an-edge-tpu", "no-device-visible")
+    explained = finding.rule in EXPLAINS.get(first.cause, ()) and (finding.confidence != "certain" or is_told_better)
     if finding.confidence == "possible" or explained:
         return replace(finding, severity="info")
     return finding
@@ -101,7 +102,8 @@ def _weight(cause: RankedCause, present: dict[str, RankedCause], later: frozense
         CONFIDENCE_RANK[other.confidence] for name, other in present.items() if name in EXPLAINS.get(cause.cause, ())
     ]
     depth = sum(
-        cause.cause in EXPLAINS.get(other.cause, ()) and CONFIDENCE_RANK[other.confidence] <= own
+        cause.cause in EXPLAINS.get(other.cause, ())
+        and CONFIDENCE_RANK[other.confidence] <= max(own, CONFIDENCE_RANK["likely"])
         for other in present.values()
     )
     best = min([own, *explained]) if own < CONFIDENCE_RANK["possible"] or not explained else own

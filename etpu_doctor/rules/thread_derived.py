@@ -25,6 +25,9 @@ def derived_signs(machine: Machine, signs: dict[str, list[Sign]]) -> Iterator[Si
             new = rename(sign.values)
             if new is not None:
                 yield _renamed(sign, new)
+    for name, line in _QUOTED.items():
+        yield from (_renamed(sign, line) for sign in signs.get(name, ()))
+    yield from _of_filters(signs)
     yield from _of_wrong_bus(signs)
     yield from _not_in_group(signs)
     yield from _of_other_kernel(signs)
@@ -77,6 +80,22 @@ _RENAMES: dict[str, Callable[[dict[str, str]], str | None]] = {
     "inference-ms": _of_milliseconds,
 }
 """What the values of a sign make of it."""
+
+
+_QUOTED = {
+    "quoted-descriptor-unreadable": "k:usb-descriptor-unreadable",
+    "quoted-port-not-enabled": "k:usb-port-not-enabled",
+    "quoted-not-enumerated": "k:usb-not-enumerated",
+}
+"""Messages of the kernel that a sentence quotes say what the line of its log would."""
+
+
+def _of_filters(signs: dict[str, list[Sign]]) -> Iterator[Sign]:
+    """USB filters of VirtualBox that let only one of the two identities through."""
+    found = signs.get("virtualbox-filter", ())
+    named = {value for sign in found for value in sign.values.values()}
+    if found and not named.issuperset(("1a6e", "18d1")) and not named.issuperset(("089a", "9302")):
+        yield _renamed(found[0], "vm-usb-by-one-id")
 
 
 def _bad_indices(signs: dict[str, list[Sign]]) -> Iterator[Sign]:
