@@ -1,4 +1,4 @@
-"""Places of sticks that programs print one by one: sysfs, udev, uhubctl, and libedgetpu at its highest verbosity."""
+"""Places of sticks that programs print one by one: sysfs, udev, uhubctl, ``system_profiler`` of macOS, libedgetpu."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from etpu_doctor.evidence.formats.base import Line
 
 IDENTITIES = {"1a6e:089a": (0x1A6E, 0x089A), "18d1:9302": (0x18D1, 0x9302)}
 _SPEEDS_MBPS = {"5gbps": 5000.0, "highspeed": 480.0, "fullspeed": 12.0}
+_UNITS_MBPS = {"gb": 1000.0, "mb": 1.0}
 
 
 class Mention(NamedTuple):
@@ -32,6 +33,7 @@ class PrintedPlaces:
         self._attributes: dict[tuple[str, str], str] = {}
         self._properties: dict[str, str] = {}
         self._hub: str | None = None
+        self._profiled: dict[str, str] = {}
 
     def feed(self, line: Line, text: str, lowered: str) -> list[Mention] | None:
         """The sticks that a line places, ``None`` if it is no line of these programs. ``text`` is its beginning."""
@@ -45,6 +47,10 @@ class PrintedPlaces:
             hub = _hub_of_uhubctl().search(lowered)
             self._hub = hub[1] if hub is not None else None
             return []
+        if "0x" in text or "speed: up to" in lowered:
+            profiled = self._take_profile(line, lowered)
+            if profiled is not None:
+                return profiled
         return self._take_port(line, lowered) if self._hub is not None and "port " in lowered else None
 
     def take_attribute(self, line: Line) -> Mention | None:
@@ -79,6 +85,21 @@ class PrintedPlaces:
         bus, _, chain = self._hub.partition("-")
         ports = (*_ports(chain), int(match[1]))
         return [Mention(identity, int(bus), None, ports, line.file, line.number, _SPEEDS_MBPS.get(match[2]))]
+
+    def _take_profile(self, line: Line, text: str) -> list[Mention] | None:
+        """An attribute of a device as ``system_profiler SPUSBDataType`` prints it: product, vendor, then the speed."""
+        match = _profiled().match(text)
+        if match is None:
+            return None
+        if match["name"] == "product":
+            self._profiled = {}
+        if match["name"] is not None:
+            self._profiled[match["name"]] = match["number"]
+        identity = IDENTITIES.get(f"{self._profiled.get('vendor')}:{self._profiled.get('product')}")
+        if identity is None:
+            return []
+        speed = float(match["speed"]) * _UNITS_MBPS[match["unit"]] if match["speed"] is not None else None
+        return [Mention(identity, None, None, None, line.file, line.number, speed)]
 
     def _take_property(self, line: Line, text: str) -> list[Mention] | None:
         """A property as ``udevadm info`` and Home Assistant's list of hardware print it."""
@@ -135,6 +156,14 @@ def _hub_of_uhubctl() -> re.Pattern[str]:
 @cache
 def _port_of_uhubctl() -> re.Pattern[str]:
     return re.compile(r"\s{0,8}port (\d{1,2}): [0-9a-f]{4} power (\w{0,12})[^\[\n]{0,60}\[([0-9a-f]{4}:[0-9a-f]{4})")
+
+
+@cache
+def _profiled() -> re.Pattern[str]:
+    return re.compile(
+        r"\s{0,40}(?:(?P<name>product|vendor) id: 0x(?P<number>[0-9a-f]{4})\b"
+        r"|speed: up to (?P<speed>\d{1,3}(?:\.\d)?) (?P<unit>[gm]b)/s$)"
+    )
 
 
 @cache

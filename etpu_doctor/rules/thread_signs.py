@@ -235,5 +235,7 @@ def _is_unwell(signs: dict[str, list[Sign]]) -> bool:
             "drops-off",
             "led-blinks",
             "k:usb-not-enumerated",
+            "quoted-port-not-enabled",
+            "quoted-descriptor-unreadable",
         )
     )
