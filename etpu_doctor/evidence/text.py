@@ -78,10 +78,14 @@ class _Reader:
         self._watcher = watcher
         self._programs = ProgramLog(collector)
         self._open: Format | None = None
+        self._log = next((parser for parser in parsers if isinstance(parser, KernelLogText)), None)
         self.understood = 0
 
     def feed(self, line: Line) -> None:
         text = line.text
+        if self._open is self._log and self._log is not None and self._log.passes(text):
+            self._report(line, self._log)
+            return
         # Every header has a colon, a branch of a tree begins with a mark, an error of lsusb or the kernel with a word:
         # most of a long listing can start nothing, and five parsers need not be asked.
         first = text.lstrip()[:1]
@@ -99,6 +103,9 @@ class _Reader:
         elif self._watcher is None and not is_markup(text):
             # A watcher knows what to do with it.
             self._collector.ignore(line, NOT_UNDERSTOOD)
+        self._report(line, taken_by)
+
+    def _report(self, line: Line, taken_by: object | None) -> None:
         self.understood += taken_by is not None
         if self._watcher is not None:
             self._watcher(line, taken_by)

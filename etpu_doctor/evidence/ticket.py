@@ -104,7 +104,7 @@ class Ticket:
         text = line.text
         self._words.feed(line, is_message=is_message)
         self._mentions.feed(line)
-        if ("ms" in text or not text.isascii()) and self._note_times(line):
+        if ("ms" in text or "inference_speed" in text or not text.isascii()) and self._note_times(line):
             self._note_rise(line)
         if "480" in text or "12M" in text or "12 M" in text:
             self._note_speed(line)
@@ -189,7 +189,8 @@ class Ticket:
 
     def _note_times(self, line: Line) -> bool:
         """Times of inference; whether there were any."""
-        found = list(_milliseconds().finditer(line.text[:2000]))
+        pattern = _reported_milliseconds() if "inference_speed" in line.text else _milliseconds()
+        found = list(pattern.finditer(line.text[:2000]))
         for match in found:
             self._note("inference-ms", line, values={"ms": match[1].replace(",", ".")})
         return bool(found)
@@ -285,7 +286,14 @@ def _card() -> re.Pattern[str]:
 def _milliseconds() -> re.Pattern[str]:
     # Scripts without blanks go on right before and behind it, so the edges of words are those of Latin ones.
     units = "ms|msec|\u043c\u0441|\u043c\u0441\u0435\u043a|\u6beb\u79d2|\u30df\u30ea\u79d2|\ubc00\ub9ac\ucd08"
-    return re.compile(rf"(?<![A-Za-z0-9_.,])(\d{{1,4}}(?:[.,]\d{{1,3}})?) ?(?:{units})(?![A-Za-z0-9_\u0430-\u044f])")
+    number = r"(\d{1,4}(?:[.,]\d{1,3})?)"
+    return re.compile(rf"(?<![A-Za-z0-9_.,]){number} ?(?:{units})(?![A-Za-z0-9_\u0430-\u044f])")
+
+
+@cache
+def _reported_milliseconds() -> re.Pattern[str]:
+    """What Frigate reports of a detector (``/api/stats``), in milliseconds."""
+    return re.compile(r"\binference_speed\W{1,4}(\d{1,4}\.\d{1,3})")
 
 
 def read_ticket(paths: Sequence[str]) -> Evidence:

@@ -32,6 +32,8 @@ _PAIRS = (
     ("usb", "accelerator"),
     ("coral", "npu"),
     ("dual", "boot"),
+    ("stays", "on"),
+    ("remains", "on"),
 )
 _TOLD = frozenset({"drops", "fails", "hot", "hot+", "slow", "slow+", "works-", "listed-"})
 """Trouble that somebody has read of is not the reporter's."""

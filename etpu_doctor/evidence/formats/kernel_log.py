@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etpu_doctor.evidence.collector import MESSAGES_LIMIT
 from etpu_doctor.evidence.formats.base import Line, Sink
-from etpu_doctor.evidence.kernel_log import find_head, has_bare_word, log_prefix, match_known, may_be_known
+from etpu_doctor.evidence.kernel_log import find_head, has_bare_word, log_prefix, match_known, may_be_known, says_nothing
 
 _UNMISTAKABLE = frozenset({"usb", "hub", "host", "apex", "hwmon", "pcie-host"})
 """Speakers whose name and device tell a line of the log without a time stamp."""
@@ -29,6 +29,17 @@ class KernelLogText:
             self.is_stamped = log_prefix(text) is not None
             self._is_of_log = self.is_stamped or _is_message(text)
         return self._is_of_log
+
+    def passes(self, text: str) -> bool:
+        """Take a line that says nothing of interest, as ``feed`` would; false if it has to be looked at.
+
+        No other format begins with a time stamp, so that none needs to be asked.
+        """
+        if not says_nothing(text):
+            return False
+        self.is_stamped = True
+        self._sink.kernel_lines(1)
+        return True
 
     def feed(self, line: Line) -> bool:
         """Take a line of a log; those that say nothing of interest are understood too."""
