@@ -43,6 +43,8 @@ def clause_tags(clause: str, *, is_question: bool) -> frozenset[str]:
     if "problem" in found and not is_question:
         # "No problem" is good news, "a problem" is not, and who asks whether it is one does not know.
         found.add("works" if found & DENYING else "fails")
+    if "calm" in found and "not" not in found:
+        found.add("quiet")
     if denies_trouble(clause, found):
         found = quietened(found)
     sign = "-" if "not" in found and "problem" not in found else "+"

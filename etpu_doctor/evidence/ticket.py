@@ -116,7 +116,7 @@ class Ticket:
         """``Now it works. Bus 002 Device 004: ID ...`` is a sentence and an entry."""
         before = line.text.partition("Bus ")[0]
         if len(before) > _SHORTEST_SENTENCE:
-            self._words.feed(Line(line.file, line.number, before))
+            self._take_free_text(Line(line.file, line.number, before), is_message=False)
         if before.strip() or len(line.text) > _LONGEST_ENTRY:
             self._take_messages(line)
 

@@ -30,6 +30,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "thermal": frozenset({"pcie-link-or-slot", "hub-power-budget", "autosuspend-or-reset"}),
     "msi-x-interrupts": frozenset({"pcie-link-or-slot", "apex-module-not-loaded"}),
     "wrong-device-string": frozenset({"frigate-config", "autosuspend-or-reset"}),
+    "dual-tpu-single-lane": listings.EXPLAINS["dual-tpu-single-lane"] | {"wrong-device-string"},
     "aspm": frozenset({"pcie-link-or-slot"}),
     "pcie-link-or-slot": listings.EXPLAINS["pcie-link-or-slot"] | {"dual-tpu-single-lane"},
     "hardware-defective": frozenset({"no-device-visible", "cable-or-port-signal", "autosuspend-or-reset"}),

@@ -16,7 +16,7 @@ KEPT = {"same-cable", "same-port", "same-hub", "same-computer", "same-supply", "
 MADE = {"many-computers", "two-applications", "question", "unpowered", "quiet", "none-coral"} | KEPT
 """Tags that reading gives and no word has."""
 
-READ_BY_CODE = {"not", "problem", "ought", "asks_why", "once", "hearsay", "hedge", "aside", "advise", "instant"}
+READ_BY_CODE = {"not", "problem", "ought", "asks_why", "once", "hearsay", "hedge", "aside", "advise", "instant", "calm"}
 """Notions that say how a clause is meant, which the code asks for."""
 
 SAYINGS = sayings()
