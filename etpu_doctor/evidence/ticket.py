@@ -117,6 +117,8 @@ class Ticket:
         before = line.text.partition("Bus ")[0]
         if len(before) > _SHORTEST_SENTENCE:
             self._take_free_text(Line(line.file, line.number, before), is_message=False)
+            # A speed may stand behind the entry.
+            self._mentions.feed(line)
         if before.strip() or len(line.text) > _LONGEST_ENTRY:
             self._take_messages(line)
 
