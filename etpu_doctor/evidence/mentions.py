@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 
 from etpu_doctor.evidence.formats.base import Line
@@ -87,51 +88,45 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
         re.compile(r"\bbus\s{0,2}0{0,2}(\d{1,3}),? ?(?:device|dev\.?|port \d{1,3}: ?dev)\s{0,2}0{0,2}(\d{1,3})\b()"),
         re.compile(r"/dev/bus/usb/(\d{3})/(\d{3})\b()"),
         re.compile(r"\b()dev\.?\s{1,2}0{0,2}(\d{1,3})\b()"),
-        re.compile(
-            r"(?:/devices/|\busb |\bport |power/control of |^|[`(\s]|\|__)"
-            r"(\d{1,2})-()((?:\d{1,2}\.){0,5}\d{1,2})(?=[\s:,)/`]|\.?$|\.\s)"
-        ),
     )
 
 
-def _called_for(text: str) -> list[re.Pattern[str]]:
-    """The patterns of places whose fixed words a line holds; most lines hold none."""
-    numbered, node, device, ports = _patterns()
-    called = []
+@cache
+def _ports() -> re.Pattern[str]:
+    """``2-1.4`` behind a blank, a mark, or the path of a device."""
+    return re.compile(
+        r"(?:(?<![^\s`(])|(?<=/devices/)|(?<=\|__))(\d{1,2})-()((?:\d{1,2}\.){0,5}\d{1,2})(?=[\s:,)/`]|\.?$|\.\s)"
+    )
+
+
+def _matches(text: str) -> Iterator[re.Match[str]]:
+    """Whatever looks like a place. Each pattern is only tried where its fixed words are; most lines hold none."""
     if "dev" in text:
+        numbered, node, device = _patterns()
         if "bus" in text:
-            called.append(numbered)
+            yield from numbered.finditer(text)
         if "/dev/bus/usb/" in text:
-            called.append(node)
-        called.append(device)
-    if _joins_digits(text):
-        called.append(ports)
-    return called
-
-
-def _joins_digits(text: str) -> bool:
-    """Whether a dash stands between two digits, as in ``2-1.4``."""
+            yield from node.finditer(text)
+        yield from device.finditer(text)
     dash = text.find("-")
     while dash >= 0:
-        if text[dash - 1 : dash].isdigit() and text[dash + 1 : dash + 2].isdigit():
-            return True
+        start = dash - 2 if text[dash - 2 : dash].isdigit() and dash > 1 else dash - 1
+        if start >= 0 and text[start].isdigit():
+            match = _ports().match(text, start)
+            if match is not None:
+                yield match
         dash = text.find("-", dash + 1)
-    return False
 
 
 def _places(text: str) -> list[tuple[int | None, int | None, tuple[int, ...] | None]]:
-    patterns = _called_for(text)
-    if not patterns:
-        return []
     found: list[tuple[int | None, int | None, tuple[int, ...] | None]] = []
     taken: set[int] = set()
-    for pattern in patterns:
-        for match in pattern.finditer(text):
-            if match.end() in taken:
-                continue
-            taken.add(match.end())
-            bus, device, chain = match.groups()
-            ports = tuple(map(int, chain.split("."))) if chain else None
-            if ports is None or (0 < int(bus) < 40 and min(ports) > 0 and max(ports) < 32):
-                found.append((int(bus) if bus else None, int(device) if device else None, ports))
+    for match in _matches(text):
+        if match.end() in taken:
+            continue
+        taken.add(match.end())
+        bus, device, chain = match.groups()
+        ports = tuple(map(int, chain.split("."))) if chain else None
+        if ports is None or (0 < int(bus) < 40 and min(ports) > 0 and max(ports) < 32):
+            found.append((int(bus) if bus else None, int(device) if device else None, ports))
     return found[:8]

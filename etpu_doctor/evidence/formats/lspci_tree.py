@@ -19,6 +19,7 @@ _BLANKS = " \t|"
 _MARKS = "-+\\`["
 _DEVICE = len("00.0")
 _WIDEST = 2048  # ls-tree.c cuts its lines at 1024 (LINE_BUF_SIZE); a paste may have indented them
+_BEGINNINGS = _MARKS + "\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}"
 _TYPOGRAPHY = {0x2013: "-", 0x2212: "-", 0x00A0: " "}  # en dash, minus sign, no-break space
 _DEEPEST = 256  # as many buses as a domain has
 _DOUBLE_SPACED = 2  # a paste may have got a blank line after each line
@@ -104,7 +105,7 @@ class LspciTree:
 
     def starts(self, text: str) -> bool:
         """Whether the line is one of a tree; outside of a tree only one that names a bus can be told."""
-        if text.isascii() and text.lstrip(_BLANKS)[:1] not in _MARKS:
+        if text.lstrip(_BLANKS + "\N{NO-BREAK SPACE}")[:1] not in _BEGINNINGS:
             # Nearly every line that anybody pastes.
             return False
         rest = _plain(text[:_WIDEST]).lstrip(_BLANKS)
