@@ -240,9 +240,12 @@ def may_be_known(text: str) -> bool:
     return False
 
 
-def says_nothing(text: str) -> bool:
-    """Whether a line begins with the time stamp of a log and holds no known message: most lines of a long one."""
-    return text[:1] == "[" and not may_be_known(text) and _stamps().match(text) is not None
+def says_nothing(text: str, needles: tuple[str, ...]) -> bool:
+    """Whether a line begins with the time stamp of a log, and holds neither a known message nor one of ``needles``."""
+    for needle in needles:
+        if needle in text:
+            return False
+    return not may_be_known(text) and _stamps().match(text) is not None
 
 
 def _placed(message: KernelMessage, head: Head) -> KernelMessage:

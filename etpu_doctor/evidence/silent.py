@@ -15,6 +15,9 @@ from etpu_doctor.evidence.formats.base import Line
 _LINE_LIMIT = 300
 _PENDING_LIMIT = 12
 
+PROMPTS = ("$ ", "# ")
+"""Every line with a command at a prompt holds one of these."""
+
 SUFFIX = ": printed nothing"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, TypeAlias
+from functools import cache
+from typing import IO, NamedTuple
 
 from etpu_doctor.evidence.cleaning import clean, is_markup
 from etpu_doctor.evidence.collector import Collector
@@ -23,8 +25,21 @@ _READ_CHARACTERS = 1 << 16
 
 _FIRST_CHARACTERS = "+\\`Cc[DULV"
 
-Watcher: TypeAlias = Callable[[Line, "object | None"], None]
-"""Is shown every line, and what took it: a parser of ``formats``, the ``ProgramLog``, or nothing."""
+_WRAPPED = ("&", "\x1b", "\0")
+"""What may stand in the middle of a word that was wrapped."""
+
+
+class Watcher(NamedTuple):
+    """Looks over the reader's shoulder."""
+
+    see: Callable[[Line, object | None], None]
+    """Is shown every line, and what took it: a parser of ``formats``, the ``ProgramLog``, or nothing."""
+
+    needles: tuple[str, ...]
+    """What it looks for in a kernel's log: lines that hold none of these, and say nothing themselves, are not shown."""
+
+    passed: Callable[[int], None]
+    """Is told at the end how many lines were not shown."""
 
 
 def formats(collector: Collector) -> tuple[Format, ...]:
@@ -63,34 +78,48 @@ def read_lines(file: str, lines: Iterable[str], collector: Collector, watcher: W
     What no parser takes is handed to ``collector.ignore``; wrapping (fences, prompts, blank lines) is not counted.
     """
     reader = _Reader(formats(collector), collector, watcher)
-    feed = reader.feed
+    feed, passes = reader.feed, reader.passes
     for number, raw in enumerate(lines, start=1):
+        if raw[:1] == "[" and passes(raw):
+            continue
         for text in clean(raw):
             feed(Line(file, number, text))
-    reader.close()
+    reader.end()
     return reader.understood
+
+
+@cache
+def _setting() -> re.Pattern[str]:
+    """``key: value`` of one word each: nothing but a configuration has such lines, and it has hundreds."""
+    return re.compile(r"\s*(?:- )?(?!apex:|gasket:|usbfs:)[a-z][a-z_]{1,40}:(?: [\w./'\"-]{0,60})?")
 
 
 class _Reader:
     def __init__(self, parsers: tuple[Format, ...], collector: Collector, watcher: Watcher | None) -> None:
         self._starts = tuple((parser.starts, parser) for parser in parsers)
+        self._configuration = tuple(pair for pair in self._starts if isinstance(pair[1], FrigateConfig))
         self._collector = collector
         self._watcher = watcher
         self._programs = ProgramLog(collector)
         self._open: Format | None = None
-        self._log = next((parser for parser in parsers if isinstance(parser, KernelLogText)), None)
+        self._needles = (*_WRAPPED, *(watcher.needles if watcher is not None else ()))
+        self._passed = 0
         self.understood = 0
+
+    def passes(self, raw: str) -> bool:
+        """Take a line of the log that is open which says nothing, before it is even unwrapped: most of a long log."""
+        if not isinstance(self._open, KernelLogText) or not self._open.passes(raw, self._needles):
+            return False
+        self._passed += 1
+        return True
 
     def feed(self, line: Line) -> None:
         text = line.text
-        if self._open is self._log and self._log is not None and self._log.passes(text):
-            self._report(line, self._log)
-            return
         # Every header has a colon, a branch of a tree begins with a mark, an error of lsusb or the kernel with a word:
         # most of a long listing can start nothing, and five parsers need not be asked.
         first = text.lstrip()[:1]
         if ":" in text or (first and first in _FIRST_CHARACTERS):
-            for starts, parser in self._starts:
+            for starts, parser in self._configuration if _setting().fullmatch(text) else self._starts:
                 if starts(text):
                     self._switch(parser)
                     break
@@ -103,17 +132,20 @@ class _Reader:
         elif self._watcher is None and not is_markup(text):
             # A watcher knows what to do with it.
             self._collector.ignore(line, NOT_UNDERSTOOD)
-        self._report(line, taken_by)
-
-    def _report(self, line: Line, taken_by: object | None) -> None:
         self.understood += taken_by is not None
         if self._watcher is not None:
-            self._watcher(line, taken_by)
+            self._watcher.see(line, taken_by)
 
     def _switch(self, parser: Format) -> None:
         if parser is not self._open:
             self.close()
             self._open = parser
+
+    def end(self) -> None:
+        self.close()
+        self.understood += self._passed
+        if self._watcher is not None:
+            self._watcher.passed(self._passed)
 
     def close(self) -> None:
         if self._open is not None:

@@ -19,9 +19,9 @@ from etpu_doctor.evidence.formats.kernel_log import KernelLogText
 from etpu_doctor.evidence.formats.lsusb_list import Lsusb
 from etpu_doctor.evidence.formats.program_log import ProgramLog, messages_in
 from etpu_doctor.evidence.mentions import Mentions
-from etpu_doctor.evidence.silent import Silent
+from etpu_doctor.evidence.silent import PROMPTS, Silent
 from etpu_doctor.evidence.sources import as_text, encoding_of, missing_from, with_start
-from etpu_doctor.evidence.text import lines_of, read_lines
+from etpu_doctor.evidence.text import Watcher, lines_of, read_lines
 from etpu_doctor.evidence.thread_devices import place_devices
 from etpu_doctor.evidence.words import Words
 from etpu_doctor.facts.driver import Driver
@@ -34,6 +34,14 @@ _TEXT_LIMIT = 160
 _RISE = 1.7
 _SHORTEST_SENTENCE = 6
 _LONGEST_ENTRY = 120
+
+
+_NEEDLES = (
+    *("9302", "089a", "089A", "nichip", "oogle Inc", "1a6e"),
+    *("RIP: ", "denied", "DENIED", "invalid opcode"),
+    *PROMPTS,
+)
+"""What ``Ticket`` looks for in every line, a kernel's log included ("apex" is in the messages that are known)."""
 
 
 class Ticket:
@@ -62,7 +70,7 @@ class Ticket:
         text.detach()
 
     def _read(self, name: str, text: IO[str]) -> None:
-        read_lines(name, lines_of(text), self._collector, self._watch)
+        read_lines(name, lines_of(text), self._collector, Watcher(self._watch, _NEEDLES, self._pass))
         self._words.flush()
 
     def _watch(self, line: Line, taken_by: object | None) -> None:
@@ -99,6 +107,9 @@ class Ticket:
         elif isinstance(taken_by, FrigateConfig):
             # A compose file or a sentence may follow a configuration without a gap.
             self._take_messages(line)
+
+    def _pass(self, count: int) -> None:
+        self._lines += count
 
     def _take_free_text(self, line: Line, *, is_message: bool) -> None:
         text = line.text

@@ -30,14 +30,13 @@ class KernelLogText:
             self._is_of_log = self.is_stamped or _is_message(text)
         return self._is_of_log
 
-    def passes(self, text: str) -> bool:
-        """Take a line that says nothing of interest, as ``feed`` would; false if it has to be looked at.
+    def passes(self, text: str, needles: tuple[str, ...]) -> bool:
+        """Take a line that says nothing and holds none of ``needles``, as ``feed`` would; false if it is another one.
 
         No other format begins with a time stamp, so that none needs to be asked.
         """
-        if not says_nothing(text):
+        if not says_nothing(text, needles):
             return False
-        self.is_stamped = True
         self._sink.kernel_lines(1)
         return True
 
