@@ -28,6 +28,9 @@ def denies_trouble(clause: str, found: set[str]) -> bool:
         return True
     if found.isdisjoint(TROUBLE) and found.isdisjoint(("problem", "reboot")):
         return False
+    if "without" in found and _span().search(clause) is not None:
+        # "Nine days without a restart".
+        return True
     return _is_none_behind(clause) or any(_is_trouble_behind(clause, match) for match in _none_of().finditer(clause))
 
 
@@ -53,6 +56,16 @@ def _is_none_behind(clause: str) -> bool:
 @cache
 def _words() -> re.Pattern[str]:
     return re.compile(r"[\w'-]{1,40}")
+
+
+@cache
+def _span() -> re.Pattern[str]:
+    """How long it went well."""
+    return re.compile(
+        r"\b(?:days?|weeks?|hours?|months?|tagen?|wochen|stunden|monaten?|jours|semaines|heures|mois|días|semanas|horas|"
+        r"meses|giorni|settimane|ore|mesi|dias|dagen|weken|uren|maanden|dni|tygodni|godzin|дней|дня|недел\w{1,2}|часов|dní|týdnů|"
+        r"hodin|gün|hafta|saat|dagar|veckor|timmar)\b"
+    )
 
 
 @cache

@@ -32,6 +32,8 @@ _PAIRS = (
     ("usb", "accelerator"),
     ("coral", "npu"),
     ("dual", "boot"),
+    ("could", "be"),
+    ("may", "be"),
     ("stays", "on"),
     ("remains", "on"),
 )
