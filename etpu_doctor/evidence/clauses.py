@@ -40,16 +40,23 @@ def clause_tags(clause: str, *, is_question: bool) -> frozenset[str]:
         found |= _glued_tags(clause)
         if denies_glued(clause):
             found = quietened(found)
-    if "problem" in found and not is_question:
-        # "No problem" is good news, "a problem" is not, and who asks whether it is one does not know.
-        found.add("works" if found & DENYING else "fails")
-    if "calm" in found and "not" not in found:
-        found.add("quiet")
+    found |= _news(found, is_question=is_question)
     if denies_trouble(clause, found):
         found = quietened(found)
     sign = "-" if "not" in found and "problem" not in found else "+"
     found.update(f"{tag}{sign}" for tag in SIGNED.intersection(found))
     return frozenset(found)
+
+
+def _news(found: set[str], *, is_question: bool) -> set[str]:
+    """Good or bad news that depends on whether a clause denies it."""
+    news = set()
+    if "problem" in found and not is_question:
+        # "No problem" is good news, "a problem" is not, and who asks whether it is one does not know.
+        news.add("works" if found & DENYING else "fails")
+    if "calm" in found and "not" not in found:
+        news.add("quiet")
+    return news
 
 
 def _with_neighbour(tags: frozenset[str], before: frozenset[str], found: set[str]) -> frozenset[str]:

@@ -28,7 +28,7 @@ def denies_trouble(clause: str, found: set[str]) -> bool:
         return True
     if found.isdisjoint(TROUBLE) and found.isdisjoint(("problem", "reboot")):
         return False
-    if "without" in found and _span().search(clause) is not None:
+    if "without" in found and "reboot" in found and _span().search(clause) is not None:
         # "Nine days without a restart".
         return True
     return _is_none_behind(clause) or any(_is_trouble_behind(clause, match) for match in _none_of().finditer(clause))

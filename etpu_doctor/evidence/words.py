@@ -42,6 +42,7 @@ _TOLD = frozenset({"drops", "fails", "hot", "hot+", "slow", "slow+", "works-", "
 
 _GOOD = frozenset({"works+", "quiet"})
 _ANNOUNCED = frozenset({"listed", "listed+"})
+_HEADER_ENDS = (":", "**", " commented", " wrote")
 _LEAD_LIMIT = 60
 _KEPT_IN_ADVICE = frozenset({"coral", "tpu", "rival", "cloud", "container", "return_"})
 _MANY = 3
@@ -71,6 +72,11 @@ class Words:
     def feed(self, line: Line, *, is_message: bool = False) -> None:
         """Take a line; a blank one ends the paragraph. One that holds a message may hold a sentence around it."""
         text = line.text.strip()
+        if text.endswith(_HEADER_ENDS) and _header().match(text) is not None:
+            # Another person: what was said before has nothing to do with what comes now.
+            self.flush()
+            self._before = None
+            return
         if ("$ " in text or "# " in text or text.startswith("PS ")) and _command().match(text) is not None:
             self._take_command(text, f"{line.file}:{line.number}")
             return
@@ -136,6 +142,18 @@ class Words:
 def _subjects(command: str) -> frozenset[str]:
     """What the words of a command are names of."""
     return frozenset().union(*map(lexicon().tags, tokens().findall(command[:_COMMAND_LIMIT].lower()))) & _SUBJECTS
+
+
+@cache
+def _header() -> re.Pattern[str]:
+    """A line of a forum or a mail program that says who writes what follows."""
+    verbs = (
+        "wrote|writes|said|commented|replied|schrieb|sagte|a écrit|escribió|dijo|ha scritto|escreveu|schreef|napisał|"
+        "napisała|написал|написала|пишет|napsal|napsala|yazd\u0131|skrev"
+    )
+    return re.compile(
+        rf"[^\n:]{{1,60}}(?::[^\n:]{{1,20}}){{0,3}} (?:{verbs})(?: [^\n:]{{1,30}})? ?:?$|\*\*@?[\w .-]{{2,30}}\*\*:?$"
+    )
 
 
 @cache

@@ -15,7 +15,9 @@ from etpu_doctor.topology.machine import Machine
 
 EXPLAINS: dict[str, frozenset[str]] = {
     **listings.EXPLAINS,
-    "not-an-edge-tpu": frozenset({"no-device-visible", "frigate-config", "container-no-access", "autosuspend-or-reset"}),
+    "not-an-edge-tpu": frozenset(
+        {"no-device-visible", "frigate-config", "container-no-access", "autosuspend-or-reset"}
+    ),
     "vm-passthrough-id-change": listings.EXPLAINS["vm-passthrough-id-change"] | {"usb2-link"},
     "full-speed-link": frozenset(
         {"usb2-link", "bus-bandwidth", "hub-power-budget", "cable-or-port-signal", "autosuspend-or-reset"}

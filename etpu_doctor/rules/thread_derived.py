@@ -33,15 +33,10 @@ def derived_signs(machine: Machine, signs: dict[str, list[Sign]]) -> Iterator[Si
     yield from _of_other_kernel(signs)
     if "usb-tpu" in signs and _CARD_SIGNS.isdisjoint(signs):
         yield _renamed(signs["usb-tpu"][0], "usb-only")
-    strings = {sign.values.get("device"): sign for sign in signs.get("option-device", ())}
-    if len(strings) > 1:
-        yield _renamed(next(iter(strings.values())), "two-device-strings")
-    releases = {sign.values.get("release"): sign for sign in signs.get("edge-tpu-runtime-package", ())}
-    if len(releases) > 1:
-        yield _renamed(next(iter(releases.values())), "two-releases-named")
-    named = {sign.values.get("device"): sign for sign in signs.get("device-string-named", ())}
-    if len(named) > 1:
-        yield _renamed(next(iter(named.values())), "two-strings-named")
+    for name, (key, several) in _SEVERAL.items():
+        named = {sign.values.get(key): sign for sign in signs.get(name, ())}
+        if len(named) > 1:
+            yield _renamed(next(iter(named.values())), several)
     parts = {value for name in _VM_IDENTITIES for sign in signs.get(name, ()) for value in sign.values.values()}
     if any("1a6e" in part for part in parts) and any("18d1" in part for part in parts):
         yield Sign(name="vm-usb-both-ids", kind="reading")
@@ -81,6 +76,13 @@ _RENAMES: dict[str, Callable[[dict[str, str]], str | None]] = {
 }
 """What the values of a sign make of it."""
 
+
+_SEVERAL = {
+    "option-device": ("device", "two-device-strings"),
+    "edge-tpu-runtime-package": ("release", "two-releases-named"),
+    "device-string-named": ("device", "two-strings-named"),
+}
+"""A value that says something of its own where a thread has more than one of it."""
 
 _QUOTED = {
     "quoted-descriptor-unreadable": "k:usb-descriptor-unreadable",

@@ -25,6 +25,8 @@ def notions(clause: str) -> frozenset[str]:
         ("no Coral in this house", {"none-coral"}),
         ("an m.2-slot", {"m2"}),
         ("换了线就正常", {"cable", "other", "works+"}),
+        ("seit neun Tagen Ruhe", {"quiet"}),
+        ("nine days without a restart", {"quiet"}),
     ],
 )
 def test_notions_of_a_clause(clause: str, expected: set[str]) -> None:
@@ -40,6 +42,10 @@ def test_notions_of_a_clause(clause: str, expected: set[str]) -> None:
         ("an active hub helps nothing", "unpowered"),
         ("version 6.0.1", "one"),
         ("another cable", "same-cable"),
+        ("I've nothing from before", "listed"),
+        ("at the same moment", "same"),
+        ("without a restart it is not there", "quiet"),
+        ("gibt keine Ruhe: nicht", "quiet"),
     ],
 )
 def test_notions_that_a_clause_does_not_have(clause: str, absent: str) -> None:

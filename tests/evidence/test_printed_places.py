@@ -86,3 +86,25 @@ def test_any_lines_are_read(lines: list[str]) -> None:
     """No text stops it."""
     for mention in places(*lines):
         assert mention.file == "t"
+
+
+PROFILE = [
+    "          Product ID: 0x089a",
+    "          Vendor ID: 0x1a6e  (Global Unichip Corp.)",
+    "          Version: 1.00",
+    "          Speed: Up to 5 Gb/s",
+]
+
+
+def test_system_profiler_names_a_stick_and_its_speed() -> None:
+    """MacOS prints the product before the vendor, and no bus."""
+    found = places(*PROFILE)
+    assert {(FRESH, None, None)} == {(mention.identity, mention.bus, mention.chain) for mention in found}
+    assert 5000 == found[-1].speed_mbps
+    assert 480 == places(*PROFILE[:3], "          Speed: Up to 480 Mb/s")[-1].speed_mbps
+
+
+def test_another_product_is_no_stick() -> None:
+    """The vendor of one device is not joined with the product of the next."""
+    assert [] == places("Product ID: 0x9302", "Vendor ID: 0x05ac", *PROFILE[3:])
+    assert [] == places(PROFILE[0], "Product ID: 0x1234", PROFILE[1])

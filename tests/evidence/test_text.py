@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from etpu_doctor.evidence.collector import Collector
 from etpu_doctor.evidence.formats.base import NOT_UNDERSTOOD
-from etpu_doctor.evidence.text import formats, read_lines
+from etpu_doctor.evidence.text import Watcher, formats, read_lines
 from tests.evidence.test_cleaning import OUTPUT
 from tests.evidence.test_collector import LIST, TREE
 
@@ -124,3 +124,41 @@ def test_every_line_is_understood_ignored_or_wrapping(lines: list[str]) -> None:
     collector.usb_devices()
     collector.pci_functions()
     assert all(1 <= run.line <= run.last_line <= max(len(lines), 1) for run in collector.ignored)
+
+
+LOG = [
+    "[    1.100000] usb 2-1: new SuperSpeed USB device number 2 using xhci_hcd",
+    "[    2.100000] eth0: renamed from veth0b6c9",
+    "[    3.100000] audit: type=1400 apparmor=DENIED operation=open",
+    "[    4.100000] ata3: SATA link up 6.0 Gbps",
+    "[    5.100000] us\x1b[0mb 2-1: USB disconnect, device number 2",
+]
+
+
+def test_lines_of_a_log_that_say_nothing_are_passed_over() -> None:
+    """They are counted as understood, and only their number is told to whoever watches."""
+    shown: list[int] = []
+    passed: list[int] = []
+    collector = Collector()
+    watcher = Watcher(lambda line, _taken_by: shown.append(line.number), ("DENIED",), passed.append)
+    assert len(LOG) == read_lines("x", LOG, collector, watcher)
+    assert ([1, 3, 5], [2]) == (shown, passed)
+    assert len(LOG) == collector.kernel_line_count
+    assert ["usb-new-device", "usb-disconnect"] == [message.message for message in collector.kernel_messages]
+
+
+@given(st.lists(st.sampled_from([*LOG, "lsusb", "Bus 002 Device 003: ID 18d1:9302 Google", "", "width: 640"])))
+def test_passing_over_lines_changes_nothing(lines: list[str]) -> None:
+    """What is read is the same where every line is shown, whatever stands between the lines of a log."""
+    quick, slow = Collector(), Collector()
+    understood = read_lines("x", lines, quick)
+    assert understood == read_lines("x", lines, slow, Watcher(lambda _line, _by: None, ("[",), lambda _count: None))
+    assert quick.kernel_messages == slow.kernel_messages
+    assert (quick.kernel_line_count, quick.usb_devices()) == (slow.kernel_line_count, slow.usb_devices())
+
+
+@pytest.mark.parametrize("text", ["width: 640", "  - path: '/x'", "detectors:", "    type: edgetpu", "on: true"])
+def test_a_setting_starts_nothing_but_a_configuration(text: str) -> None:
+    """The other parsers need not be asked about it, for none of them would take it."""
+    names = [type(parser).__name__ for parser in formats(Collector()) if parser.starts(text)]
+    assert set(names) <= {"FrigateConfig"}

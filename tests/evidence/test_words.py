@@ -232,3 +232,44 @@ def test_two_programs_by_their_names() -> None:
     """Two known programs in one sentence are two that may want the device."""
     assert "two-applications" in sayings_of("Frigate dies when Jupyter starts")
     assert "two-applications" not in sayings_of("Frigate dies. Frigate starts.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Try another cable, that works.",
+        "Or it is too hot.",
+        "Could be heat.",
+        "Nimm einen anderen Hub.",
+        "Prova un altro cavo.",
+    ],
+)
+def test_advice_and_suppositions_say_nothing_of_what_was_seen(text: str) -> None:
+    """A sentence that begins with what to do, or only supposes, is no evidence; one that says how it went is."""
+    assert sayings_of(text) <= {"other-cable-helps", "cable-decides", "said-to-work"}
+    assert sayings_of(text.replace(", that works", "")).isdisjoint({"other-cable-helps", "gets-hot", "hub-mentioned"})
+
+
+def test_another_person_begins_anew() -> None:
+    """What one person wrote last is not joined with what the next one begins with."""
+    near = "I have another cable.\n{}\nIt works."
+    assert "cable-decides" in sayings_of(near.format(""))
+    for header in ("On Sat, Feb 8, Ingrid wrote:", "marc_d a écrit :", "**mod_k**", "**@tb-k** commented"):
+        assert "cable-decides" not in sayings_of(near.format(header))
+
+
+def test_a_line_that_announces_a_listing_is_no_listing() -> None:
+    """Who writes "lsusb on the other machine:" has not said that it is listed there."""
+    assert "host-works" in sayings_of("The machine shows it")
+    assert "host-works" not in sayings_of("lsusb on the machine:")
+
+
+def test_a_lamp_that_stays_on_is_not_dark() -> None:
+    """It is lit."""
+    assert "led-dark" in sayings_of("The LED stays dark")
+    assert "led-dark" not in sayings_of("The red LED stays on")
+
+
+def test_what_works_until_something_happens_does_not_work() -> None:
+    """That it worked before says nothing of now."""
+    assert {"said-to-work", "host-works"}.isdisjoint(sayings_of("The machine works until I reboot it"))

@@ -34,6 +34,22 @@ def test_what_explains_stands_above() -> None:
     assert "dfu-not-initialised" in EXPLAINS["container-no-access"]
 
 
+def test_a_likely_cause_stands_above_the_sure_symptom_that_it_explains() -> None:
+    """A refused signature is why the driver is certainly not loaded; a guess explains nothing."""
+    symptom, cause = finding("apex-module-not-loaded", "certain"), finding("secure-boot-module-signing")
+    assert "secure-boot-module-signing" == first(symptom, cause)
+    guess = finding("secure-boot-module-signing", "possible", "warning")
+    assert "apex-module-not-loaded" == first(symptom, guess)
+
+
+def test_without_an_edge_tpu_it_is_beside_the_point_that_none_is_listed() -> None:
+    """However sure that is."""
+    found = [finding("no-device-visible", "certain"), finding("not-an-edge-tpu", "certain", "warning")]
+    diagnosis, told = diagnose_thread(EMPTY, found, {})
+    assert "not-an-edge-tpu" == diagnosis.cause
+    assert {"no-device-visible": "info", "not-an-edge-tpu": "warning"} == {each.rule: each.severity for each in told}
+
+
 def test_the_specific_cause_stands_above_the_generic_one() -> None:
     """Losing the stick is what a dozen causes look like."""
     assert "wrong-device-string" == first(finding("autosuspend-or-reset"), finding("wrong-device-string"))

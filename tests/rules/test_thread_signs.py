@@ -18,6 +18,12 @@ GONE = "[ 9.2] usb 2-1: USB disconnect, device number 2\n"
 BACK = "[ 9.5] usb 2-1: new SuperSpeed USB device number 3 using xhci_hcd\n"
 
 
+def test_filters_for_both_identities_are_no_fault() -> None:
+    """Of VirtualBox's filters one for each identity lets the stick through."""
+    text = "VendorId:                    1a6e\nVendorId:                    18d1\n"
+    assert "vm-usb-by-one-id" not in signs_of(text)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -53,6 +59,9 @@ BACK = "[ 9.5] usb 2-1: new SuperSpeed USB device number 3 using xhci_hcd\n"
         ("".join(RARE), {"repeated-resets"}),
         ("\u63a8\u7406 7\u6beb\u79d2\n", {"fast"}),
         ("\u0437\u0430 45 \u043c\u0441.\n", {"slow-inference"}),
+        ('    "inference_speed": 8.71,\n', {"fast"}),
+        ("VendorId:                    1a6e\nProductId:                   089a\n", {"vm-usb-by-one-id"}),
+        ('It repeats "device descriptor read/8, error -71" here.\n', {"k:usb-descriptor-unreadable"}),
     ],
 )
 def test_signs_follow_from_the_text(text: str, expected: set[str]) -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from etpu_doctor.evidence.collector import MESSAGES_LIMIT
 from etpu_doctor.evidence.formats.base import Line, Sink
-from etpu_doctor.evidence.kernel_log import find_head, has_bare_word, log_prefix, match_known, may_be_known, says_nothing
+from etpu_doctor.evidence.kernel_log import (
+    find_head,
+    has_bare_word,
+    log_prefix,
+    match_known,
+    may_be_known,
+    says_nothing,
+)
 
 _UNMISTAKABLE = frozenset({"usb", "hub", "host", "apex", "hwmon", "pcie-host"})
 """Speakers whose name and device tell a line of the log without a time stamp."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from etpu_doctor.evidence.collector import SAME_MESSAGE_LIMIT, Collector
 from etpu_doctor.evidence.formats.base import Line
 from etpu_doctor.evidence.formats.program_log import ProgramLog, messages_in
-from etpu_doctor.evidence.text import read_lines
+from etpu_doctor.evidence.text import Watcher, read_lines
 
 BUSY = (
     "Failed to open device [Apex (USB)] at [/sys/bus/usb/devices/2-1]: Deadline exceeded: USB error -6 [ClaimInterface]"
@@ -75,10 +75,11 @@ def test_a_long_line_is_quoted_short() -> None:
 def test_a_watcher_is_shown_every_line_and_who_took_it() -> None:
     """Lines of formats, of programs, and the rest."""
     seen: list[tuple[int, str | None]] = []
-    read_lines(
-        "x",
-        ["Bus 002 Device 003: ID 18d1:9302 Google", "Segmentation fault", "hello"],
-        Collector(),
+    watcher = Watcher(
         lambda line, taken_by: seen.append((line.number, None if taken_by is None else type(taken_by).__name__)),
+        (),
+        lambda _count: None,
     )
+    text = ["Bus 002 Device 003: ID 18d1:9302 Google", "Segmentation fault", "hello"]
+    read_lines("x", text, Collector(), watcher)
     assert [(1, "Lsusb"), (2, "ProgramLog"), (3, None)] == seen
