@@ -132,10 +132,16 @@ def _index() -> _Index:
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
     """A pattern with its translations filled in, compiled when a line first calls for it."""
-    translations = _file()[0]
-    for name, wordings in translations.items():
-        pattern = pattern.replace(f"%{{{name}}}", f"(?:{'|'.join(map(re.escape, wordings))})")
+    if "%{" in pattern:
+        for name in _file()[0]:
+            pattern = pattern.replace(f"%{{{name}}}", _wordings(name)) if f"%{{{name}}}" in pattern else pattern
     return re.compile(pattern)
+
+
+@cache
+def _wordings(name: str) -> str:
+    """Any of the wordings of a translation, as a part of a pattern."""
+    return f"(?:{'|'.join(map(re.escape, _file()[0][name]))})"
 
 
 @cache
