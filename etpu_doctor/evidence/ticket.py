@@ -327,5 +327,7 @@ def _read_path(ticket: Ticket, path: str) -> None:
         else:
             with open(path, "rb") as handle:
                 ticket.read_stream(name, handle)
+    except IsADirectoryError:
+        raise EvidenceError(name, "is a folder; of a folder of threads, --batch reads each file as one") from None
     except OSError as error:
         raise EvidenceError(name, error.strerror or str(error)) from None

@@ -36,6 +36,14 @@ _PAIRS = (
     ("may", "be"),
     ("stays", "on"),
     ("remains", "on"),
+    ("or", "without"),
+    ("oder", "ohne"),
+    ("ou", "sans"),
+    ("o", "sin"),
+    ("o", "senza"),
+    ("ou", "sem"),
+    ("of", "zonder"),
+    ("lub", "bez"),
 )
 _TOLD = frozenset({"drops", "fails", "hot", "hot+", "slow", "slow+", "works-", "listed-"})
 """Trouble that somebody has read of is not the reporter's."""

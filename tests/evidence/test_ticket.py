@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import tracemalloc
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -105,6 +106,12 @@ def test_a_missing_file_is_named() -> None:
     with pytest.raises(EvidenceError) as error:
         read_ticket(["/nowhere/thread.txt"])
     assert "thread.txt" == error.value.file
+
+
+def test_a_folder_is_told_from_a_file(tmp_path: Path) -> None:
+    """Who gives a folder is told which option reads one."""
+    with pytest.raises(EvidenceError, match="--batch"):
+        read_ticket([str(tmp_path)])
 
 
 @settings(max_examples=150, deadline=None)

@@ -273,3 +273,9 @@ def test_a_lamp_that_stays_on_is_not_dark() -> None:
 def test_what_works_until_something_happens_does_not_work() -> None:
     """That it worked before says nothing of now."""
     assert {"said-to-work", "host-works"}.isdisjoint(sayings_of("The machine works until I reboot it"))
+
+
+def test_with_or_without_makes_no_difference() -> None:
+    """Who tried it with and without a supply has no hub that lacks one."""
+    assert "passive-hub" in sayings_of("a hub without its supply")
+    assert "passive-hub" not in sayings_of("with or without a powered hub: no difference")
