@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from typing import IO, NamedTuple
 
 from etpu_doctor.evidence.cleaning import clean, is_markup
@@ -24,6 +22,10 @@ LINE_LIMIT_CHARACTERS = 1 << 20
 _READ_CHARACTERS = 1 << 16
 
 _FIRST_CHARACTERS = "+\\`Cc[DULV"
+
+_SPEAKERS = frozenset({"apex", "gasket", "usbfs"})
+"""Names that the kernel's messages begin with, as a setting does."""
+_WORDS_OF_A_SENTENCE = 2
 
 _WRAPPED = ("&", "\x1b", "\0")
 """What may stand in the middle of a word that was wrapped."""
@@ -88,10 +90,12 @@ def read_lines(file: str, lines: Iterable[str], collector: Collector, watcher: W
     return reader.understood
 
 
-@cache
-def _setting() -> re.Pattern[str]:
-    """``key: value`` of one word each: nothing but a configuration has such lines, and it has hundreds."""
-    return re.compile(r"\s*(?:- )?(?!apex:|gasket:|usbfs:)[a-z][a-z_]{1,40}:(?: [\w./'\"-]{0,60})?")
+def _is_setting(text: str) -> bool:
+    """Whether a line is ``key: value`` of one word each: only a configuration has such lines, and it has hundreds."""
+    key, colon, value = text.lstrip(" -").partition(":")
+    if not colon or not key.islower() or not key.isidentifier() or key in _SPEAKERS:
+        return False
+    return not value or (value[0] == " " and len(value.split(None, 1)) < _WORDS_OF_A_SENTENCE)
 
 
 class _Reader:
@@ -119,7 +123,7 @@ class _Reader:
         # most of a long listing can start nothing, and five parsers need not be asked.
         first = text.lstrip()[:1]
         if ":" in text or (first and first in _FIRST_CHARACTERS):
-            for starts, parser in self._configuration if _setting().fullmatch(text) else self._starts:
+            for starts, parser in self._configuration if _is_setting(text) else self._starts:
                 if starts(text):
                     self._switch(parser)
                     break

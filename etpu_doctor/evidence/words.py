@@ -51,6 +51,16 @@ _TOLD = frozenset({"drops", "fails", "hot", "hot+", "slow", "slow+", "works-", "
 _GOOD = frozenset({"works+", "quiet"})
 _ANNOUNCED = frozenset({"listed", "listed+"})
 _HEADER_ENDS = (":", "**", " commented", " wrote")
+_HEADER_LIMIT = 90
+_WRITES = frozenset(
+    (
+        *("wrote", "commented", "replied", "schrieb", "schreef", "skrev", "scritto", "escreveu", "napsal"),
+        *("\u00e9crit", "escribi\u00f3", "napisa\u0142", "napisa\u0142a", "yazd\u0131"),
+        "\u043d\u0430\u043f\u0438\u0441\u0430\u043b",
+    )
+)
+"""What the line that names the writer of what follows ends with, in many languages."""
+
 _LEAD_LIMIT = 60
 _KEPT_IN_ADVICE = frozenset({"coral", "tpu", "rival", "cloud", "container", "return_"})
 _MANY = 3
@@ -80,7 +90,7 @@ class Words:
     def feed(self, line: Line, *, is_message: bool = False) -> None:
         """Take a line; a blank one ends the paragraph. One that holds a message may hold a sentence around it."""
         text = line.text.strip()
-        if text.endswith(_HEADER_ENDS) and _header().match(text) is not None:
+        if text.endswith(_HEADER_ENDS) and _is_header(text):
             # Another person: what was said before has nothing to do with what comes now.
             self.flush()
             self._before = None
@@ -152,16 +162,13 @@ def _subjects(command: str) -> frozenset[str]:
     return frozenset().union(*map(lexicon().tags, tokens().findall(command[:_COMMAND_LIMIT].lower()))) & _SUBJECTS
 
 
-@cache
-def _header() -> re.Pattern[str]:
-    """A line of a forum or a mail program that says who writes what follows."""
-    verbs = (
-        "wrote|writes|said|commented|replied|schrieb|sagte|a écrit|escribió|dijo|ha scritto|escreveu|schreef|napisał|"
-        "napisała|написал|написала|пишет|napsal|napsala|yazd\u0131|skrev"
-    )
-    return re.compile(
-        rf"[^\n:]{{1,60}}(?::[^\n:]{{1,20}}){{0,3}} (?:{verbs})(?: [^\n:]{{1,30}})? ?:?$|\*\*@?[\w .-]{{2,30}}\*\*:?$"
-    )
+def _is_header(text: str) -> bool:
+    """Whether a line of a forum or a mail program says who writes what follows."""
+    if len(text) > _HEADER_LIMIT:
+        return False
+    if text.startswith("**"):
+        return True
+    return not _WRITES.isdisjoint(text.rstrip(" :").split()[-2:])
 
 
 @cache
