@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+import msgspec
 
 from etpu_doctor.evidence.files import Files
 
@@ -15,7 +16,7 @@ _ARCHITECTURES = ("", ":amd64", ":arm64", ":armhf")
 _STATUS_LIMIT_BYTES = 64 << 20
 
 
-class Package(NamedTuple):
+class Package(msgspec.Struct, frozen=True, gc=False):
     """An installed package: ``name`` with its architecture where dpkg keeps several, and the library files in it."""
 
     name: str

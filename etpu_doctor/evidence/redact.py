@@ -9,7 +9,6 @@ import functools
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
 
 import msgspec
 
@@ -35,7 +34,7 @@ _BEFORE_VALUE = r"(?:pass(?:word|wd)?|secret|token|api_?key)[\"']?\s{0,4}[:=]\s{
 _HOST = r"([A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?)"
 
 
-class _Pattern(NamedTuple):
+class _Pattern(msgspec.Struct, frozen=True, gc=False):
     """What each group of an expression is, of what every match holds one, and whether a match is meant."""
 
     kinds: tuple[str, ...]
@@ -217,10 +216,11 @@ class Redactor:
         value = self.known(value)
         if not _may_hold(value) or _hints().search(value) is None:
             return value
-        for kinds, needles, expression, is_meant in _PATTERNS:
-            for needle in needles:
+        for pattern in _PATTERNS:
+            for needle in pattern.needles:
                 if needle in value:
-                    value = _compiled(expression).sub(functools.partial(self._replace, kinds, is_meant), value)
+                    replace = functools.partial(self._replace, pattern.kinds, pattern.is_meant)
+                    value = _compiled(pattern.expression).sub(replace, value)
                     break
         return value
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, NamedTuple
+from typing import IO
+
+import msgspec
 
 from etpu_doctor.evidence.cleaning import clean, is_markup
 from etpu_doctor.evidence.collector import Collector
@@ -31,7 +33,7 @@ _WRAPPED = ("&", "\x1b", "\0")
 """What may stand in the middle of a word that was wrapped."""
 
 
-class Watcher(NamedTuple):
+class Watcher(msgspec.Struct, frozen=True, gc=False):
     """Looks over the reader's shoulder."""
 
     see: Callable[[Line, object | None], None]

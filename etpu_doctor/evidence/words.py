@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import NamedTuple
+
+import msgspec
 
 from etpu_doctor.evidence.clauses import clause_tags, pieces, tokens
 from etpu_doctor.evidence.formats.base import Line
@@ -69,7 +70,7 @@ _COMMAND_LIMIT = 400
 _TEXT_LIMIT = 160
 
 
-class _Sentence(NamedTuple):
+class _Sentence(msgspec.Struct, frozen=True, gc=False):
     clauses: tuple[frozenset[str], ...]
     tags: frozenset[str]
     text: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -24,7 +24,7 @@ class Judgment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     why: str | None = None
 
 
-class ReadyJudgment(NamedTuple):
+class ReadyJudgment(msgspec.Struct, frozen=True, gc=False):
     """A judgment made ready: each group must have one of the signs, none of the others may be there."""
 
     entry: Judgment

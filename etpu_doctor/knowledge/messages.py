@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -67,7 +67,7 @@ class ProgramMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     confused_with: tuple[str, ...] = ()
 
 
-class Recognised(NamedTuple):
+class Recognised(msgspec.Struct, frozen=True, gc=False):
     """A line that is known: its message, the causes it speaks for, and the parts of the line that the pattern names."""
 
     entry: ProgramMessage
@@ -92,7 +92,7 @@ class Recognised(NamedTuple):
         return entry.causes[0] if decides and entry.causes else None
 
 
-class _Index(NamedTuple):
+class _Index(msgspec.Struct, frozen=True, gc=False):
     """Entries by the words that call for them, each with what must be in the line, and those without any."""
 
     by_word: dict[str, tuple[tuple[int, str], ...]]

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
 
 from etpu_doctor.evidence.formats.base import NOT_READ
 from etpu_doctor.facts.application import DetectorConfig, DetectorFault
@@ -45,7 +47,7 @@ _FLOW_DEPTH = 4
 Flow: TypeAlias = "dict[str, str | Flow]"
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A line ``key: value``: its indentation in columns, whether a tab is in it, and the value with its comment."""
 
     indent: int

@@ -6,7 +6,9 @@ last of them, ``--`` an only one, ``[02-04]`` the buses behind a bridge, ``[0000
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from etpu_doctor.evidence.formats.lspci_common import hex_value, parse_named
 from etpu_doctor.facts.pci import PciFunction
@@ -26,7 +28,7 @@ _DOUBLE_SPACED = 2  # a paste may have got a blank line after each line
 _NOT_PLACED = "lspci -t: the line does not say which bus this is on, and the lines before it do not either"
 
 
-class _Bus(NamedTuple):
+class _Bus(msgspec.Struct, frozen=True, gc=False):
     """A bus: ``number`` is ``None`` above the root buses. ``bridge`` leads to it, if ``bridge_known``."""
 
     domain: str
@@ -199,7 +201,7 @@ class LspciTree:
         return branch
 
 
-class _Step(NamedTuple):
+class _Step(msgspec.Struct, frozen=True, gc=False):
     """A device that was read: what it gives (nothing if it has no address), the bus behind it, and its length."""
 
     functions: tuple[PciFunction, ...]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import NamedTuple
 
 import msgspec
 
@@ -61,7 +60,7 @@ class Entry(msgspec.Struct):
     note: str = ""
 
 
-class _Lead(NamedTuple):
+class _Lead(msgspec.Struct, frozen=True, gc=False):
     """What stands before a head: where it starts, the columns before the bar, whether it follows other text."""
 
     start: int

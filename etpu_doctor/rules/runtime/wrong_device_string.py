@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from etpu_doctor.rules.applications import (
     DEVICES,
@@ -58,7 +59,7 @@ _FRIGATE_LOADS = "frigate-loads"
 _KIND_NAMES: dict[Transport, str] = {"usb": "USB", "pci": "PCIe"}
 
 
-class _Wish(NamedTuple):
+class _Wish(msgspec.Struct, frozen=True, gc=False):
     """A string that somebody asks for."""
 
     who: str
