@@ -42,7 +42,8 @@ _INTERFACE_CHARACTERS = 5
 _HOSTS = frozenset(
     {"xhci_hcd", "xhci-hcd", "ehci-pci", "ehci_hcd", "ehci-platform", "ohci-pci", "ohci_hcd", "uhci_hcd"}
 )
-_ALONE: dict[str, Speaker] = {"usbfs": "usbfs", "apex": "module", "gasket": "module", "Lockdown": "lockdown"}
+ALONE: dict[str, Speaker] = {"usbfs": "usbfs", "apex": "module", "gasket": "module", "Lockdown": "lockdown"}
+"""Speakers that name no device."""
 _BARE_WORDS = ("oltage ", " is rejected", "cannot register ", "driver already", "trip points", "registered devices")
 """Words of the messages that name no driver."""
 
@@ -224,28 +225,27 @@ def _knowledge() -> tuple[Callable[[str], re.Pattern[str]], Mapping[Speaker, Seq
     return compiled, known_messages()
 
 
-def has_bare_word(text: str) -> bool:
-    """Whether a line holds words of a message that names no driver."""
-    for word in _BARE_WORDS:  # noqa: SIM110 - as in ``may_be_known``
+def holds_any(text: str, words: Sequence[str]) -> bool:
+    """Whether a line holds any of these words."""
+    for word in words:  # noqa: SIM110 - any() over a generator takes three times as long, and this meets every line
         if word in text:
             return True
     return False
 
 
+def has_bare_word(text: str) -> bool:
+    """Whether a line holds words of a message that names no driver."""
+    return holds_any(text, _BARE_WORDS)
+
+
 def may_be_known(text: str) -> bool:
     """Whether a line holds words of a known message at all."""
-    for hint in _HINTS:  # noqa: SIM110 - any() over a generator takes three times as long, and this meets every line
-        if hint in text:
-            return True
-    return False
+    return holds_any(text, _HINTS)
 
 
-def says_nothing(text: str, needles: tuple[str, ...]) -> bool:
+def says_nothing(text: str, needles: Sequence[str]) -> bool:
     """Whether a line begins with the time stamp of a log, and holds neither a known message nor one of ``needles``."""
-    for needle in needles:
-        if needle in text:
-            return False
-    return not may_be_known(text) and _stamps().match(text) is not None
+    return not holds_any(text, needles) and not may_be_known(text) and _stamps().match(text) is not None
 
 
 def _placed(message: KernelMessage, head: Head) -> KernelMessage:
@@ -270,7 +270,7 @@ def find_head(text: str) -> Head | None:
             return None
         words = text[start:end].rsplit(None, 2)[-2:]
         if words:
-            alone = _ALONE.get(words[-1])
+            alone = ALONE.get(words[-1])
             if alone is not None:
                 return Head(alone, words[-1], "", end + 2)
             speaker = _speaker(words[0], words[-1]) if len(words) == 2 else None

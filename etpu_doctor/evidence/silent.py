@@ -15,7 +15,7 @@ from etpu_doctor.evidence.formats.base import Line
 _LINE_LIMIT = 300
 _PENDING_LIMIT = 12
 
-PROMPTS = ("$ ", "# ")
+_USER, _ROOT = PROMPTS = ("$ ", "# ")
 """Every line with a command at a prompt holds one of these."""
 
 SUFFIX = ": printed nothing"
@@ -31,7 +31,7 @@ class Silent:
     def feed(self, line: Line) -> tuple[Line, ...]:
         """Take a line that is not blank; each command, with ``SUFFIX``, that it shows to have printed nothing."""
         text = line.text
-        if self._searched is None and not self._pending and "$ " not in text and "# " not in text:
+        if self._searched is None and not self._pending and _USER not in text and _ROOT not in text:
             return ()
         prompt = _prompt().match(text[:_LINE_LIMIT])
         found = self._end_search(text, is_prompt=prompt is not None)

@@ -19,14 +19,13 @@ from etpu_doctor.evidence.formats.lspci_tree import LspciTree
 from etpu_doctor.evidence.formats.lsusb_list import Lsusb
 from etpu_doctor.evidence.formats.lsusb_tree import LsusbTree
 from etpu_doctor.evidence.formats.program_log import ProgramLog
+from etpu_doctor.evidence.kernel_log import ALONE
 
 LINE_LIMIT_CHARACTERS = 1 << 20
 _READ_CHARACTERS = 1 << 16
 
 _FIRST_CHARACTERS = "+\\`Cc[DULV"
 
-_SPEAKERS = frozenset({"apex", "gasket", "usbfs"})
-"""Names that the kernel's messages begin with, as a setting does."""
 _WORDS_OF_A_SENTENCE = 2
 
 _WRAPPED = ("&", "\x1b", "\0")
@@ -93,9 +92,12 @@ def read_lines(file: str, lines: Iterable[str], collector: Collector, watcher: W
 
 
 def _is_setting(text: str) -> bool:
-    """Whether a line is ``key: value`` of one word each: only a configuration has such lines, and it has hundreds."""
+    """Whether a line is ``key: value`` of one word each: only a configuration has such lines, and it has hundreds.
+
+    The kernel's messages that name no device look alike.
+    """
     key, colon, value = text.lstrip(" -").partition(":")
-    if not colon or not key.islower() or not key.isidentifier() or key in _SPEAKERS:
+    if not colon or not key.islower() or not key.isidentifier() or key in ALONE:
         return False
     return not value or (value[0] == " " and len(value.split(None, 1)) < _WORDS_OF_A_SENTENCE)
 

@@ -18,6 +18,7 @@ from etpu_doctor.evidence.formats.frigate_config import FrigateConfig
 from etpu_doctor.evidence.formats.kernel_log import KernelLogText
 from etpu_doctor.evidence.formats.lsusb_list import Lsusb
 from etpu_doctor.evidence.formats.program_log import ProgramLog, messages_in
+from etpu_doctor.evidence.kernel_log import holds_any
 from etpu_doctor.evidence.mentions import Mentions
 from etpu_doctor.evidence.silent import PROMPTS, Silent
 from etpu_doctor.evidence.sources import as_text, encoding_of, missing_from, with_start
@@ -36,12 +37,14 @@ _SHORTEST_SENTENCE = 6
 _LONGEST_ENTRY = 120
 
 
-_NEEDLES = (
-    *("9302", "089a", "089A", "nichip", "oogle Inc", "1a6e"),
-    *("RIP: ", "denied", "DENIED", "invalid opcode"),
-    *PROMPTS,
-)
-"""What ``Ticket`` looks for in every line, a kernel's log included ("apex" is in the messages that are known)."""
+_NAMES = ("9302", "089a", "089A", "apex ", "nichip", "oogle Inc", "1a6e")
+"""What every line with the identity of an Edge TPU holds one of."""
+
+_OF_PROCESSES = ("RIP: ", "denied", "DENIED", "invalid opcode")
+"""Of what stands in a kernel's log, these are not known by the device that they name."""
+
+_NEEDLES = (*_NAMES, *_OF_PROCESSES, *PROMPTS)
+"""What ``Ticket`` looks for in every line, a kernel's log included."""
 
 
 class Ticket:
@@ -82,15 +85,7 @@ class Ticket:
         self._lines += 1
         for silent in self._silent.feed(line):
             self._take_messages(silent)
-        if (
-            "9302" in text
-            or "089a" in text
-            or "089A" in text
-            or "apex " in text
-            or "nichip" in text
-            or "oogle Inc" in text
-            or "1a6e" in text
-        ):
+        if holds_any(text, _NAMES):
             self._note_identity(text)
         if taken_by is None or isinstance(taken_by, ProgramLog):
             self._take_free_text(line, is_message=taken_by is not None)
@@ -99,8 +94,7 @@ class Ticket:
                 # A message of the kernel that somebody quotes in a sentence.
                 self._words.feed(line, is_message=True)
                 self._take_messages(line)
-            elif "RIP: " in text or "denied" in text or "DENIED" in text or "invalid opcode" in text:
-                # Of what stands in the log, these are not known by the device that they name.
+            elif holds_any(text, _OF_PROCESSES):
                 self._take_messages(line)
         elif isinstance(taken_by, Lsusb):
             self._take_around_entry(line)
@@ -112,9 +106,12 @@ class Ticket:
         self._lines += count
 
     def _take_free_text(self, line: Line, *, is_message: bool) -> None:
+        self._mentions.feed(line)
+        self._take_sentence(line, is_message=is_message)
+
+    def _take_sentence(self, line: Line, *, is_message: bool) -> None:
         text = line.text
         self._words.feed(line, is_message=is_message)
-        self._mentions.feed(line)
         if ("ms" in text or "inference_speed" in text or not text.isascii()) and self._note_times(line):
             self._note_rise(line)
         if "480" in text or "12M" in text or "12 M" in text:
@@ -127,9 +124,9 @@ class Ticket:
         """``Now it works. Bus 002 Device 004: ID ...`` is a sentence and an entry."""
         before = line.text.partition("Bus ")[0]
         if len(before) > _SHORTEST_SENTENCE:
-            self._take_free_text(Line(line.file, line.number, before), is_message=False)
             # A speed may stand behind the entry.
             self._mentions.feed(line)
+            self._take_sentence(Line(line.file, line.number, before), is_message=False)
         if before.strip() or len(line.text) > _LONGEST_ENTRY:
             self._take_messages(line)
 

@@ -281,7 +281,8 @@ def _clause_ends() -> re.Pattern[str]:
 
 def _read_sentence(text: str, where: str) -> _Sentence:
     lowered = _joined(text.replace("\u2019", "'").lower())
-    is_question = text.rstrip()[-1:] in _QUESTION_MARKS
+    end = text.rstrip()[-1:]
+    is_question = end in _QUESTION_MARKS
     clauses = tuple(
         filter(None, (clause_tags(clause, is_question=is_question) for clause in _clause_ends().split(lowered)))
     )
@@ -289,7 +290,7 @@ def _read_sentence(text: str, where: str) -> _Sentence:
     clauses = tuple(clause & _KEPT_IN_ADVICE if "hedge" in clause else clause for clause in clauses)
     if is_question:
         clauses = _of_question(clauses)
-    if text.rstrip().endswith(":"):
+    if end == ":":
         # "lsusb on the other machine:" announces a listing.
         clauses = tuple(clause - _ANNOUNCED for clause in clauses)
     tags = frozenset().union(*clauses)

@@ -132,16 +132,17 @@ def _index() -> _Index:
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
     """A pattern with its translations filled in, compiled when a line first calls for it."""
-    if "%{" in pattern:
-        for name in _file()[0]:
-            pattern = pattern.replace(f"%{{{name}}}", _wordings(name)) if f"%{{{name}}}" in pattern else pattern
-    return re.compile(pattern)
+    return re.compile(_named().sub(_wordings, pattern) if "%{" in pattern else pattern)
 
 
 @cache
-def _wordings(name: str) -> str:
-    """Any of the wordings of a translation, as a part of a pattern."""
-    return f"(?:{'|'.join(map(re.escape, _file()[0][name]))})"
+def _named() -> re.Pattern[str]:
+    return re.compile(r"%\{([\w-]+)\}")
+
+
+def _wordings(match: re.Match[str]) -> str:
+    """Any of the wordings of the translation that is named, as a part of a pattern."""
+    return f"(?:{'|'.join(map(re.escape, _file()[0][match[1]]))})"
 
 
 @cache
@@ -170,13 +171,12 @@ def recognise_all(line: str) -> Sequence[Recognised]:
     text = line if len(line) <= LINE_LIMIT else line[:LINE_LIMIT]
     index = _index()
     called = index.words.intersection(_words_of(text))
-    if text.isascii():
-        if not called:
-            return ()
-        unworded: tuple[int, ...] = ()
-    else:
+    unworded: tuple[int, ...] = ()
+    if not text.isascii():
         called |= {word for word in index.foreign if word in text}
         unworded = index.unworded
+    if not called and not unworded:
+        return ()
     needles = {number: needle for word in called for number, needle in index.by_word[word] if needle in text}
     needles.update((number, index.entries[number].needle) for number in unworded)
     return [found for number in sorted(needles) for found in _matches(index.entries[number], text, needles[number])]

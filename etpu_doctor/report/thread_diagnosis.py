@@ -41,6 +41,9 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "architecture-cpu-unsupported": frozenset({"runtime-missing", "runtime-mismatch", "python-unsupported"}),
 }
 """What explains what, in a thread; the causes that listings show are in ``report.diagnosis``."""
+_BESIDE_THE_POINT: dict[str, frozenset[str]] = {"not-an-edge-tpu": frozenset({"no-device-visible"})}
+"""What a cause makes a remark of, however sure it is."""
+
 _GENERIC = frozenset({"no-device-visible", "dfu-not-initialised", "autosuspend-or-reset"})
 _SLOW_ONLY = frozenset({"usb2-link", "bus-bandwidth"})
 """What stops nothing: of a thread about something that fails, another cause that is as sure is the one."""
@@ -82,9 +85,9 @@ def _quietened(finding: Finding, first: RankedCause) -> Finding:
     """A guess beside a better cause is worth a remark, not an alarm."""
     if finding.severity not in FAULTS or finding.rule == first.cause:
         return finding
-    is_told_better = (first.cause, finding.rule) == ("not-an-edge-tpu", "no-device-visible")
-    explained = finding.rule in EXPLAINS.get(first.cause, ()) and (finding.confidence != "certain" or is_told_better)
-    if finding.confidence == "possible" or explained:
+    explained = finding.rule in EXPLAINS.get(first.cause, ()) and finding.confidence != "certain"
+    beside = finding.rule in _BESIDE_THE_POINT.get(first.cause, ())
+    if finding.confidence == "possible" or explained or beside:
         return replace(finding, severity="info")
     return finding
 
